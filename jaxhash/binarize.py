@@ -1,0 +1,91 @@
+"""Binary codes from real-valued logits, and codes as packed words."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int8, UInt8
+
+__all__ = ['codes_from_logits', 'pack', 'straight_through', 'unpack']
+
+
+def codes_from_logits(
+  logits: Float[Array, '*batch bits'],
+) -> Int8[Array, '*batch bits']:
+  """Binary codes: +1 where a logit is >= 0, else -1; never 0.
+
+  Args:
+    logits: real-valued codes, `[..., bits]`; for a sigmoid activation pass
+      its argument.
+
+  Returns:
+    int8 codes -1/+1 of the same shape. A NaN gives -1; check for it earlier.
+
+  Example:
+    >>> codes_from_logits(jnp.array([0.3, 0.0, -0.1])).tolist()
+    [1, 1, -1]
+  """
+  return jnp.where(logits >= 0, jnp.int8(1), jnp.int8(-1))
+
+
+def straight_through(
+  logits: Float[Array, '*batch bits'],
+) -> Float[Array, '*batch bits']:
+  """The sign of the logits, with the gradient of the identity.
+
+  Args:
+    logits: real-valued codes, `[..., bits]`.
+
+  Returns:
+    -1/+1 in the dtype of `logits`.
+
+  Example:
+    >>> jax.grad(lambda x: straight_through(x).sum())(jnp.array([2.0, -3.0]))
+    Array([1., 1.], dtype=float32)
+  """
+  codes = codes_from_logits(logits).astype(logits.dtype)
+  return logits + jax.lax.stop_gradient(codes - logits)
+
+
+def pack(codes: Int8[Array, '*batch bits']) -> UInt8[Array, '*batch bytes']:
+  """Packs codes into bytes in `numpy.packbits` order, +1 as 1.
+
+  Args:
+    codes: int8 -1/+1, `[..., bits]`; the last byte is padded with zero bits.
+
+  Returns:
+    uint8 `[..., ceil(bits / 8)]`.
+
+  Example:
+    >>> pack(jnp.array([[1, -1, -1, -1, -1, -1, -1, 1, 1]], jnp.int8)).tolist()
+    [[129, 128]]
+  """
+  return jnp.packbits(codes > 0, axis=-1)
+
+
+def unpack(
+  packed: UInt8[Array, '*batch bytes'], num_bits: int
+) -> Int8[Array, '*batch bits']:
+  """The inverse of `pack`.
+
+  Args:
+    packed: uint8 `[..., ceil(num_bits / 8)]`.
+    num_bits: bits of a code; the padding is dropped.
+
+  Returns:
+    int8 -1/+1, `[..., num_bits]`.
+
+  Raises:
+    ValueError: `packed` has not `ceil(num_bits / 8)` bytes a row.
+
+  Example:
+    >>> unpack(jnp.array([[129, 128]], jnp.uint8), 9).tolist()
+    [[1, -1, -1, -1, -1, -1, -1, 1, 1]]
+  """
+  if packed.shape[-1] != -(-num_bits // 8):
+    raise ValueError(
+      f'{num_bits} bits are {-(-num_bits // 8)} bytes a row, got '
+      f'{packed.shape[-1]}'
+    )
+  bits = jnp.unpackbits(packed, axis=-1, count=num_bits)
+  return jnp.where(bits > 0, jnp.int8(1), jnp.int8(-1))

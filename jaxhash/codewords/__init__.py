@@ -1,0 +1,1 @@
+"""Codewords: binary targets of the classes."""

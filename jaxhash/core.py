@@ -1,0 +1,159 @@
+"""The types that every part of jaxhash agrees on.
+
+A hashing method is to jaxhash what a gradient transformation is to optax: a
+named tuple of pure functions over explicit variables. The encoder, the data,
+the loop, search and metrics are written once and know no method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+from jaxtyping import Array, Int8
+
+from jaxhash import binarize
+
+PyTree = Any
+Batch = dict[str, Any]
+
+__all__ = [
+  'Aux',
+  'Batch',
+  'Encoder',
+  'HashMethod',
+  'Info',
+  'Outputs',
+  'Variables',
+  'encode_sign',
+  'keep_state',
+]
+
+
+class Outputs(NamedTuple):
+  """What an encoder gives for a batch.
+
+  Attributes:
+    features: penultimate layer, float `[batch, features]`.
+    logits: real-valued code before binarisation, float `[batch, width]`.
+  """
+
+  features: Any
+  logits: Any
+
+
+class Info(NamedTuple):
+  """What a method may know of the encoder and the data before training.
+
+  Attributes:
+    inputs: `jax.ShapeDtypeStruct` of one prepared batch of inputs.
+    outputs: `Outputs` of `jax.ShapeDtypeStruct`, the encoder's on that batch.
+    num_classes: number of classes (single-label) or labels (multi-label).
+    labels: labels of all train rows, int32 `[num_train]` (-1: hidden) or
+      multi-hot `[num_train, num_classes]` (all zero: hidden).
+  """
+
+  inputs: Any
+  outputs: Outputs
+  num_classes: int
+  labels: Any
+
+
+class Variables(NamedTuple):
+  """The variables of a method.
+
+  Attributes:
+    params: trained by gradient (learned codewords, classifier, decoder).
+    state: changed by `HashMethod.update` alone (fixed codewords, code bank).
+  """
+
+  params: PyTree = ()
+  state: PyTree = ()
+
+
+class Aux(NamedTuple):
+  """What a loss computed beside the scalar.
+
+  Attributes:
+    metrics: scalars to log, by name.
+    arrays: arrays that `HashMethod.update` wants again (latent codes, say).
+  """
+
+  metrics: dict[str, Any] = {}
+  arrays: PyTree = ()
+
+
+class Encoder(NamedTuple):
+  """A network as a pair of pure functions.
+
+  Attributes:
+    init: `(key, inputs) -> (params, state)`; `inputs` is an array or a
+      `jax.ShapeDtypeStruct` `[batch, ...]`, `state` holds running statistics.
+    apply: `(params, state, inputs, *, train, key=None) -> (Outputs, state)`.
+      With `train=False` the state comes back unchanged and a row's output
+      does not depend on the other rows.
+  """
+
+  init: Callable[..., tuple[PyTree, PyTree]]
+  apply: Callable[..., tuple[Outputs, PyTree]]
+
+
+def keep_state(
+  variables: Variables,
+  outputs: Outputs,
+  aux: Aux,
+  batch: Batch,
+  *,
+  key: jax.Array,
+  step: jax.Array,
+) -> PyTree:
+  """The `update` of a method whose state never changes."""
+  del outputs, aux, batch, key, step
+  return variables.state
+
+
+def encode_sign(
+  variables: Variables, outputs: Outputs
+) -> Int8[Array, 'batch width']:
+  """Codes as the sign of the logits, with sign(0) = +1.
+
+  Example:
+    >>> logits = jax.numpy.array([[0.0, -0.5, 2.0]])
+    >>> encode_sign(Variables(), Outputs(logits, logits)).tolist()
+    [[1, -1, 1]]
+  """
+  del variables
+  return binarize.codes_from_logits(outputs.logits)
+
+
+class HashMethod(NamedTuple):
+  """A hashing method: pure functions over explicit variables.
+
+  Only the first three fields are needed. `variables` are always those of
+  before the optimiser's step, `step` is a traced int32 that is never vmapped.
+
+  Attributes:
+    width: columns of the logits that the encoder must give. `num_bits`, but
+      for product quantisers.
+    init: `(key, info) -> Variables`.
+    loss: `(variables, outputs, batch, *, key, step) -> (scalar, Aux)`.
+    update: `(variables, outputs, aux, batch, *, key, step) -> new state`.
+    encode: `(variables, outputs) -> codes`, int8 -1/+1 `[batch, bits]`, or
+      uint8 codeword ids of a product quantiser.
+    distance: `(variables, query_outputs, codes) -> [queries, items]` float;
+      None means the Hamming distance between codes.
+    bank: `(variables) -> codes of the train rows` `[num_train, bits]`, for
+      transductive methods that learn database codes directly; None otherwise.
+    codewords: `(variables) -> int8 [num_classes, bits]`, the binary codewords
+      of the classes, for reports; None where there are none.
+  """
+
+  width: int
+  init: Callable[[jax.Array, Info], Variables]
+  loss: Callable[..., tuple[jax.Array, Aux]]
+  update: Callable[..., PyTree] = keep_state
+  encode: Callable[[Variables, Outputs], jax.Array] = encode_sign
+  distance: Callable[[Variables, Outputs, jax.Array], jax.Array] | None = None
+  bank: Callable[[Variables], jax.Array] | None = None
+  codewords: Callable[[Variables], jax.Array] | None = None

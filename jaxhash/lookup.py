@@ -1,0 +1,115 @@
+"""Finds methods, encoders, data sources and protocols by name.
+
+There is no registry to fill: a name is a public function (one listed in
+`__all__`) of any module in the package, or `some.module:function` for code
+that lives elsewhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ['build', 'find', 'known']
+
+
+@functools.cache
+def known(package: str) -> dict[str, Callable[..., Any]]:
+  """Public functions of the modules of a package, by name.
+
+  Example:
+    >>> 'adalabelhash' in known('jaxhash.methods')
+    True
+  """
+  path = importlib.import_module(package).__path__
+  functions = {}
+  for info in pkgutil.iter_modules(path):
+    module = importlib.import_module(f'{package}.{info.name}')
+    for name in getattr(module, '__all__', ()):
+      value = getattr(module, name)
+      if inspect.isfunction(value):
+        functions[name] = value
+  return functions
+
+
+def find(name: str, *, package: str, kind: str) -> Callable[..., Any]:
+  """Finds a function of a package, or of the caller's own module.
+
+  Args:
+    name: a public function of `package`, or `module.path:function`.
+    package: where to look, such as `jaxhash.methods`.
+    kind: what it is called in the error, such as `method`.
+
+  Returns:
+    The function.
+
+  Raises:
+    ValueError: there is no such name; the message lists the known ones.
+  """
+  if ':' in name:
+    module, _, attribute = name.partition(':')
+    try:
+      return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as e:
+      raise ValueError(f'{kind} {name!r} cannot be imported: {e}') from e
+  functions = known(package)
+  if name not in functions:
+    raise ValueError(
+      f'unknown {kind} {name!r}{_suggest(name, functions)}; known: '
+      f'{", ".join(sorted(functions))}, or your own as "module.path:function"'
+    )
+  return functions[name]
+
+
+def build(
+  config: Mapping[str, Any], *args: Any, package: str, kind: str, **extra: Any
+) -> Any:
+  """Calls the function that `config['name']` names with the rest of `config`.
+
+  Args:
+    config: `name` and the keyword arguments of that function.
+    *args: positional arguments that come from the program, not the user.
+    package: as for `find`.
+    kind: as for `find`.
+    **extra: keyword arguments that come from the program, not the user.
+
+  Returns:
+    What the function returns.
+
+  Raises:
+    ValueError: the name or an argument is unknown or missing.
+  """
+  arguments = dict(config)
+  name = arguments.pop('name', None)
+  if name is None:
+    raise ValueError(f'the config of the {kind} has no "name": {arguments}')
+  function = find(name, package=package, kind=kind)
+  parameters = inspect.signature(function).parameters
+  allowed = list(parameters)[len(args) :]
+  for argument in arguments:
+    if argument not in allowed or argument in extra:
+      raise ValueError(
+        f'{kind} {name!r} has no argument {argument!r}'
+        f'{_suggest(argument, allowed)}; it takes '
+        f'{", ".join(a for a in allowed if a not in extra)}'
+      )
+  missing = [
+    a
+    for a in allowed
+    if parameters[a].default is inspect.Parameter.empty
+    and a not in arguments
+    and a not in extra
+  ]
+  if missing:
+    raise ValueError(f'{kind} {name!r} needs {", ".join(missing)}')
+  return function(*args, **arguments, **extra)
+
+
+def _suggest(name: str, names: Any) -> str:
+  close = difflib.get_close_matches(name, list(names), n=1)
+  return f' (did you mean {close[0]!r}?)' if close else ''

@@ -1,0 +1,1 @@
+"""Shallow hashing: fit on features, encode features."""

@@ -1,0 +1,41 @@
+"""Settings of every test: strict JAX, four virtual CPU devices, real data."""
+
+import os
+
+os.environ['XLA_FLAGS'] = (
+  os.environ.get('XLA_FLAGS', '') + ' --xla_force_host_platform_device_count=4'
+)
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import pathlib
+
+import jax
+import pytest
+from absl import flags
+
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+flags.FLAGS.mark_as_parsed()  # tfds reads flags even outside an absl app
+
+STRICT = ('losses', 'codewords', 'metrics', 'search', 'shallow')
+
+
+@pytest.fixture(autouse=True)
+def strict_dtypes(request):
+  """Strict dtype promotion for the parts that people reuse.
+
+  Flax's BatchNorm in bfloat16 and some optax schedules raise under it.
+  """
+  if any(part in STRICT for part in pathlib.Path(request.path).parts):
+    with jax.numpy_dtype_promotion('strict'):
+      yield
+  else:
+    yield
+
+
+@pytest.fixture(scope='session')
+def real_data():
+  """The folder of real data that `JAXHASH_DATA` names."""
+  folder = os.environ.get('JAXHASH_DATA')
+  if not folder:
+    pytest.skip('JAXHASH_DATA is not set: no real data to run on')
+  return pathlib.Path(folder)
