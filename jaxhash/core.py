@@ -80,7 +80,7 @@ class Aux(NamedTuple):
     arrays: arrays that `HashMethod.update` wants again (latent codes, say).
   """
 
-  metrics: dict[str, Any] = {}
+  metrics: dict[str, Any]
   arrays: PyTree = ()
 
 

@@ -1,1 +1,1 @@
-"""Encoders: networks behind ."""
+"""Encoders: networks behind a pair of pure functions."""
