@@ -1,0 +1,179 @@
+"""Everything that a config names, built and checked before any compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import optax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jaxhash import lookup, metrics
+from jaxhash.core import Encoder, HashMethod, Info, PyTree, Variables
+from jaxhash.data.pipeline import make_pipeline
+from jaxhash.data.types import Dataset, Pipeline, Split
+from jaxhash.data.validate import check_dataset
+from jaxhash.training.optimizer import make_optimizer
+from jaxhash.training.state import TrainState, init_state
+
+__all__ = ['Experiment', 'build', 'initial_state', 'make_mesh']
+
+
+class Experiment(NamedTuple):
+  """A run that is ready to start.
+
+  Attributes:
+    config: nested plain values, all that was asked for.
+    dataset: the rows.
+    split: which rows do what.
+    protocol: how the ranking is scored.
+    method: the hashing method.
+    encoder: its width is the method's.
+    pipeline: batches as a function of the step.
+    optimizer: over the parameters of both.
+    info: what the method was told of encoder and data.
+    variables: the method's, before training.
+    mesh: one axis, `data`, over all devices.
+    num_steps: steps of the whole run.
+  """
+
+  config: dict[str, Any]
+  dataset: Dataset
+  split: Split
+  protocol: metrics.EvaluationProtocol
+  method: HashMethod
+  encoder: Encoder
+  pipeline: Pipeline
+  optimizer: optax.GradientTransformation
+  info: Info
+  variables: Variables
+  mesh: Mesh
+  num_steps: int
+
+
+def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+  """A mesh with one axis, `data`, over the given or all devices."""
+  chosen = jax.devices() if devices is None else devices
+  return jax.make_mesh(
+    (len(chosen),), ('data',), axis_types=(AxisType.Auto,), devices=chosen
+  )
+
+
+def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
+  """Builds a run from a config.
+
+  Args:
+    config: nested plain values as `jaxhash.training.default_config` has
+      them; `dataset`, `protocol`, `method` and `encoder` each have a `name`
+      and the arguments of the function of that name.
+    mesh: the devices; all of them by default.
+
+  Returns:
+    The run. Nothing has been compiled.
+
+  Raises:
+    ValueError: a name, an argument, a label or a combination is wrong; the
+      message says what was given and what was wanted.
+  """
+  mesh = make_mesh() if mesh is None else mesh
+  method = lookup.build(
+    config['method'], package='jaxhash.methods', kind='method'
+  )
+  encoder = lookup.build(
+    config['encoder'],
+    method.width,
+    package='jaxhash.encoders',
+    kind='encoder',
+  )
+  protocol = metrics.EvaluationProtocol(**config['evaluation'])
+  lookup.find(
+    config['protocol']['name'],
+    package='jaxhash.data.protocols',
+    kind='protocol',
+  )
+  dataset = lookup.build(
+    config['dataset'], package='jaxhash.data.sources', kind='data set'
+  )
+  check_dataset(dataset)
+  split = lookup.build(
+    {'seed': config['seed'], **config['protocol']},
+    dataset,
+    package='jaxhash.data.protocols',
+    kind='protocol',
+  )
+  batch_size = config['batch_size']
+  if batch_size % mesh.size:
+    raise ValueError(
+      f'batch_size {batch_size} is not a multiple of the {mesh.size} devices'
+    )
+  pipeline = make_pipeline(
+    dataset,
+    split,
+    batch_size=batch_size,
+    seed=config['seed'],
+    **config['pipeline'],
+  )
+  num_steps = config['epochs'] * pipeline.steps_per_epoch
+  if num_steps < 1:
+    raise ValueError(f'epochs must be at least 1, got {config["epochs"]}')
+  info, encoder_params = _describe(dataset, split, pipeline, encoder)
+  key = jax.random.key(config['seed'])
+  variables = method.init(jax.random.fold_in(key, 1), info)
+  optimizer = make_optimizer(
+    config['optimizer'],
+    {'encoder': encoder_params, 'method': variables.params},
+    num_steps,
+  )
+  return Experiment(
+    config=dict(config),
+    dataset=dataset,
+    split=split,
+    protocol=protocol,
+    method=method,
+    encoder=encoder,
+    pipeline=pipeline,
+    optimizer=optimizer,
+    info=info,
+    variables=variables,
+    mesh=mesh,
+    num_steps=num_steps,
+  )
+
+
+def initial_state(experiment: Experiment) -> TrainState:
+  """The state before the first step, replicated over the mesh."""
+  state = init_state(
+    experiment.encoder,
+    experiment.optimizer,
+    experiment.variables,
+    experiment.info,
+    jax.random.fold_in(jax.random.key(experiment.config['seed']), 2),
+  )
+  return jax.device_put(state, NamedSharding(experiment.mesh, PartitionSpec()))
+
+
+def _describe(
+  dataset: Dataset, split: Split, pipeline: Pipeline, encoder: Encoder
+) -> tuple[Info, PyTree]:
+  """What a method may know, and the shapes of the encoder's parameters."""
+  key = jax.random.key(0)
+  batch = jax.eval_shape(
+    pipeline.prepare, pipeline.data, pipeline.batch(0), key
+  )
+  inputs = batch['inputs']
+  params, state = jax.eval_shape(lambda k: encoder.init(k, inputs), key)
+  outputs, _ = jax.eval_shape(
+    lambda p, s, x, k: encoder.apply(p, s, x, train=True, key=k),
+    params,
+    state,
+    inputs,
+    key,
+  )
+  info = Info(
+    inputs=inputs,
+    outputs=outputs,
+    num_classes=dataset.num_classes,
+    labels=visible_labels(dataset, split),
+  )
+  return info, params

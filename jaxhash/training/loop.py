@@ -1,0 +1,273 @@
+"""The training loop: pure steps, and all that may interrupt them."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+from jax.sharding import NamedSharding, PartitionSpec
+from tqdm import tqdm
+
+from jaxhash.data.splits import save_split
+from jaxhash.training import workdir as files
+from jaxhash.training.checkpoints import Checkpoints
+from jaxhash.training.encode import RowEncoder
+from jaxhash.training.errors import NonFiniteLossError, RunError
+from jaxhash.training.evaluation import validate
+from jaxhash.training.experiment import Experiment, initial_state
+from jaxhash.training.state import TrainState
+from jaxhash.training.step import TrainStep, make_train_step
+
+__all__ = ['Interrupted', 'compile_step', 'restore', 'train']
+
+METRICS = 'metrics.jsonl'
+TIMING = 'timing.jsonl'
+
+
+class Interrupted(RunError):
+  """SIGTERM or Ctrl-C came; the state has been saved.
+
+  Attributes:
+    signal: the number of the signal.
+  """
+
+  def __init__(self, number: int, step: int):
+    super().__init__(
+      f'{signal.Signals(number).name} at step {step}: the state is saved, the '
+      'same command goes on from there'
+    )
+    self.signal = number
+
+
+def compile_step(experiment: Experiment) -> TrainStep:
+  """The jitted train step of an experiment; its state is donated."""
+  replicated = NamedSharding(experiment.mesh, PartitionSpec())
+  return jax.jit(
+    make_train_step(
+      experiment.method,
+      experiment.encoder,
+      experiment.optimizer,
+      experiment.pipeline.prepare,
+    ),
+    donate_argnums=0,
+    out_shardings=replicated,
+  )
+
+
+def restore(
+  experiment: Experiment,
+  workdir: pathlib.Path,
+  *,
+  step: int | None = None,
+  say: Callable[[str], None] = logging.info,
+) -> TrainState | None:
+  """The saved state of a run, to look at; None if none was saved.
+
+  Args:
+    experiment: built from the config of the workdir.
+    workdir: of the run.
+    step: of the checkpoint; the latest by default.
+    say: takes a message for each checkpoint that was passed over.
+
+  Raises:
+    CheckpointError: no checkpoint can be read.
+  """
+  with Checkpoints(workdir / 'checkpoints') as checkpoints:
+    state, notes = checkpoints.restore(initial_state(experiment), step)
+  for note in notes:
+    say(note)
+  return state
+
+
+def train(
+  experiment: Experiment,
+  workdir: pathlib.Path,
+  *,
+  encode: RowEncoder | None = None,
+  progress: bool = False,
+  say: Callable[[str], None] = logging.info,
+) -> TrainState:
+  """Trains to the last step, from wherever the workdir has got to.
+
+  Args:
+    experiment: what to train.
+    workdir: where everything is written; made if it is not there.
+    encode: for the scores on val; made if not given.
+    progress: whether to show a progress bar.
+    say: takes a line of text now and then.
+
+  Returns:
+    The state after the last step; it has been saved.
+
+  Raises:
+    WorkdirError: the workdir is another run's.
+    CheckpointError: no checkpoint can be read, or one cannot be written.
+    NonFiniteLossError: with the step, the batch and the metrics.
+    Interrupted: by SIGTERM or Ctrl-C, after saving.
+  """
+  config = experiment.config
+  files.claim(workdir, config)
+  encode = encode or RowEncoder(experiment)
+  with (
+    Checkpoints(
+      workdir / 'checkpoints', keep=config['keep_checkpoints']
+    ) as checkpoints,
+    _stop_signals() as stopped,
+  ):
+    state = _start(experiment, workdir, checkpoints, say)
+    run = _Run(experiment, workdir, checkpoints, encode, progress)
+    return run.steps(state, stopped)
+
+
+def _start(
+  experiment: Experiment,
+  workdir: pathlib.Path,
+  checkpoints: Checkpoints,
+  say: Callable[[str], None],
+) -> TrainState:
+  """The state to go on from. There are four cases."""
+  state = initial_state(experiment)
+  restored, notes = checkpoints.restore(state)
+  for note in notes:
+    say(note)
+  if restored is None:
+    # 1. Nothing was saved: from the beginning.
+    save_split(experiment.split, workdir / 'split.npz')
+    (workdir / 'parameters.txt').write_text(
+      files.parameter_overview(state.params) + '\n'
+    )
+    step = 0
+  else:
+    # 2. The latest checkpoint is whole: on from there.
+    # 3. It is not: on from the one before, the broken one is set aside.
+    # 4. It is the last step's: nothing is left to do.
+    state, step = restored, int(restored.step)
+    say(f'going on from step {step}')
+  checkpoints.set_aside(after=step)
+  for name in (METRICS, TIMING):
+    files.truncate_json_lines(workdir / name, step)
+  return state
+
+
+class _Run:
+  """One pass over the remaining steps."""
+
+  def __init__(
+    self,
+    experiment: Experiment,
+    workdir: pathlib.Path,
+    checkpoints: Checkpoints,
+    encode: RowEncoder,
+    progress: bool,
+  ):
+    self._experiment = experiment
+    self._workdir = workdir
+    self._checkpoints = checkpoints
+    self._encode = encode
+    self._progress = progress
+    self._step_fn = compile_step(experiment)
+    self._data = jax.device_put(
+      experiment.pipeline.data, NamedSharding(experiment.mesh, PartitionSpec())
+    )
+    self._batch_sharding = NamedSharding(experiment.mesh, PartitionSpec('data'))
+
+  def steps(self, state: TrainState, stopped: list[int]) -> TrainState:
+    config, last = self._experiment.config, self._experiment.num_steps
+    first = int(state.step)
+    clock, counted = time.monotonic(), first
+    bar = tqdm(
+      total=last,
+      initial=first,
+      desc='train',
+      unit='step',
+      disable=not self._progress,
+    )
+    with bar:
+      for step in range(first, last):
+        state, metrics = self._step_fn(state, self._data, self._batch(step))
+        done = step + 1
+        bar.update(1)
+        end = done == last or bool(stopped)
+        if end or done % config['log_every'] == 0:
+          self._check(state, done)
+          record = {k: float(v) for k, v in metrics.items()}
+          seconds = time.monotonic() - clock
+          rate = (done - counted) * config['batch_size'] / seconds
+          files.append_json_line(
+            self._workdir / METRICS, {'step': done, **record}
+          )
+          files.append_json_line(
+            self._workdir / TIMING,
+            {'step': done, 'seconds': seconds, 'images_per_second': rate},
+          )
+          bar.set_postfix_str(
+            f'loss {record["loss"]:.4f}, {rate:,.0f} images/s'
+          )
+          clock, counted = time.monotonic(), done
+        if done % config['eval_every'] == 0 and done < last:
+          scores = validate(self._experiment, state, self._encode)
+          if scores:
+            files.append_json_line(
+              self._workdir / METRICS, {'step': done, **scores}
+            )
+          clock, counted = time.monotonic(), done
+        if end or done % config['checkpoint_every'] == 0:
+          self._check(state, done)
+          self._checkpoints.save(state)
+        if stopped:
+          raise Interrupted(stopped[0], done)
+    return state
+
+  def _batch(self, step: int) -> Any:
+    batch = self._experiment.pipeline.batch(step)
+    return jax.device_put(batch, self._batch_sharding)
+
+  def _check(self, state: TrainState, done: int) -> None:
+    """Stops at a non-finite loss, by taking the failed step once more."""
+    failed = int(state.failed_step)
+    if failed < 0:
+      return
+    again = state._replace(
+      step=jax.numpy.int32(failed), failed_step=jax.numpy.int32(-1)
+    )
+    _, metrics = self._step_fn(again, self._data, self._batch(failed))
+    values = ', '.join(f'{k} {float(v):g}' for k, v in metrics.items())
+    index = np.asarray(self._experiment.pipeline.batch(failed)['index'])
+    rows = self._experiment.split.train[index]
+    saved = self._checkpoints.steps()
+    raise NonFiniteLossError(
+      f'the loss or its gradient is not finite at step {failed} ({values}); '
+      f'noticed at step {done}; the batch has rows '
+      f'{", ".join(map(str, rows[:8]))}, ... of the data set; '
+      + (
+        f'the checkpoint of step {saved[-1]} is kept'
+        if saved
+        else 'no checkpoint had been saved'
+      )
+    )
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+  """Collects SIGTERM and SIGINT in a list instead of dying of them."""
+  received: list[int] = []
+  if threading.current_thread() is not threading.main_thread():
+    yield received
+    return
+  before = {
+    number: signal.signal(number, lambda n, _: received.append(n))
+    for number in (signal.SIGTERM, signal.SIGINT)
+  }
+  try:
+    yield received
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)

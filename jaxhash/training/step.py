@@ -1,0 +1,126 @@
+"""The one train step and the one encode step; neither knows a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxhash.core import Batch, Encoder, HashMethod, Outputs, PyTree, Variables
+from jaxhash.training.state import TrainState, method_variables
+
+__all__ = ['make_encode_step', 'make_train_step']
+
+TrainStep = Callable[[TrainState, PyTree, Batch], tuple[TrainState, dict]]
+
+
+def make_train_step(
+  method: HashMethod,
+  encoder: Encoder,
+  optimizer: optax.GradientTransformation,
+  prepare: Callable[[PyTree, Batch, jax.Array], Batch],
+) -> TrainStep:
+  """Makes the pure train step.
+
+  Args:
+    method: its loss is differentiated, its `update` sees the variables of
+      before the optimiser's step.
+    encoder: inside the differentiated function, so that gradients flow
+      through features and logits alike.
+    optimizer: over `{'encoder': ..., 'method': ...}`.
+    prepare: `Pipeline.prepare`.
+
+  Returns:
+    `(state, data, batch) -> (state, metrics)`, pure, to be jitted with its
+    state donated. A loss or gradient that is not finite is recorded in
+    `failed_step` and freezes the state.
+  """
+
+  def train_step(
+    state: TrainState, data: PyTree, batch: Batch
+  ) -> tuple[TrainState, dict]:
+    data_key, encoder_key, loss_key, update_key = jax.random.split(
+      jax.random.fold_in(state.key, state.step), 4
+    )
+    batch = prepare(data, batch, data_key)
+    variables = method_variables(state)
+
+    def loss_fn(params):
+      outputs, encoder_state = encoder.apply(
+        params['encoder'],
+        state.encoder_state,
+        batch['inputs'],
+        train=True,
+        key=encoder_key,
+      )
+      loss, aux = method.loss(
+        Variables(params['method'], state.method_state),
+        outputs,
+        batch,
+        key=loss_key,
+        step=state.step,
+      )
+      return loss, (outputs, encoder_state, aux)
+
+    (loss, (outputs, encoder_state, aux)), gradients = jax.value_and_grad(
+      loss_fn, has_aux=True
+    )(state.params)
+    norm = optax.global_norm(gradients)
+
+    def advance(state: TrainState) -> TrainState:
+      updates, opt_state = optimizer.update(
+        gradients, state.opt_state, state.params
+      )
+      return state._replace(
+        params=optax.apply_updates(state.params, updates),
+        encoder_state=encoder_state,
+        method_state=method.update(
+          variables, outputs, aux, batch, key=update_key, step=state.step
+        ),
+        opt_state=opt_state,
+      )
+
+    def freeze(state: TrainState) -> TrainState:
+      first = jnp.where(state.failed_step < 0, state.step, state.failed_step)
+      return state._replace(failed_step=first)
+
+    sound = jnp.isfinite(loss) & jnp.isfinite(norm) & (state.failed_step < 0)
+    step = state.step
+    state = jax.lax.cond(sound, advance, freeze, state)
+    metrics = {**aux.metrics, 'loss': loss, 'gradient_norm': norm}
+    return state._replace(step=step + 1), metrics
+
+  return train_step
+
+
+def make_encode_step(
+  method: HashMethod,
+  encoder: Encoder,
+  preprocess: Callable[[Any], Any],
+) -> Callable[[TrainState, jax.Array], tuple[jax.Array, Outputs]]:
+  """Makes the pure encode step.
+
+  Args:
+    method: gives `encode`.
+    encoder: applied with `train=False`.
+    preprocess: `Pipeline.preprocess`.
+
+  Returns:
+    `(state, raw inputs [batch, ...]) -> (codes, Outputs)`, pure, to be jitted.
+  """
+
+  def encode_step(
+    state: TrainState, inputs: jax.Array
+  ) -> tuple[jax.Array, Outputs]:
+    outputs, _ = encoder.apply(
+      state.params['encoder'],
+      state.encoder_state,
+      preprocess(inputs),
+      train=False,
+    )
+    return method.encode(method_variables(state), outputs), outputs
+
+  return encode_step

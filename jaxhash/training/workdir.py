@@ -1,0 +1,195 @@
+"""The folder of a run and the files in it.
+
+config.json, parameters.txt, split.npz, metrics.jsonl (deterministic values
+alone), timing.jsonl (wall-clock values alone), checkpoints/, results.json and
+pictures.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhash.core import PyTree
+from jaxhash.training.errors import RunError, WorkdirError
+
+__all__ = [
+  'FORMAT',
+  'append_json_line',
+  'claim',
+  'parameter_overview',
+  'read_config',
+  'read_json_lines',
+  'truncate_json_lines',
+  'versions',
+  'write_json',
+]
+
+FORMAT = 1  # of a workdir; raised when an older one can no longer be read
+
+
+def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> bool:
+  """Makes a folder the workdir of a config, or checks that it is.
+
+  Args:
+    workdir: made if it is not there.
+    config: nested plain values.
+
+  Returns:
+    Whether the workdir was there before.
+
+  Raises:
+    WorkdirError: it belongs to another config (the message shows the
+      difference) or another version, or cannot be written.
+  """
+  path = workdir / 'config.json'
+  if path.exists():
+    saved = _flatten(read_config(workdir))
+    given = _flatten(json.loads(json.dumps(config)))
+    lines = [
+      f'  {key}: {saved.get(key, "(absent)")!r} there, '
+      f'{given.get(key, "(absent)")!r} given'
+      for key in sorted(saved.keys() | given.keys())
+      if saved.get(key, '(absent)') != given.get(key, '(absent)')
+    ]
+    if lines:
+      raise WorkdirError(
+        f'{workdir} is the workdir of another config:\n'
+        + '\n'.join(lines)
+        + '\nname another --workdir, or give the config of this one'
+      )
+    return True
+  write_json(path, {'format': FORMAT, 'versions': versions(), 'config': config})
+  return False
+
+
+def read_config(workdir: pathlib.Path) -> dict[str, Any]:
+  """The config of a workdir, as nested plain values.
+
+  Raises:
+    WorkdirError: there is none, or it is of another version.
+  """
+  path = workdir / 'config.json'
+  if not path.exists():
+    raise WorkdirError(f'{workdir} is not a workdir: it has no config.json')
+  try:
+    saved = json.loads(path.read_text())
+  except json.JSONDecodeError as e:
+    raise WorkdirError(f'{path} cannot be read: {e}') from e
+  if saved.get('format') != FORMAT:
+    raise WorkdirError(
+      f'{workdir} has format {saved.get("format")} of jaxhash '
+      f'{saved.get("versions", {}).get("jaxhash", "(unknown)")}; this is '
+      f'format {FORMAT} of jaxhash {versions()["jaxhash"]}: name another '
+      '--workdir, or use that version'
+    )
+  return saved['config']
+
+
+def versions() -> dict[str, str]:
+  """Versions of the packages that decide a result."""
+  names = ('jaxhash', 'jax', 'jaxlib', 'flax', 'optax', 'numpy')
+  found = {}
+  for name in names:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = '(not installed)'
+  return found
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+  """Writes a JSON file whole or not at all.
+
+  Raises:
+    RunError: it cannot be written; a file of before is untouched.
+  """
+  part = path.with_name(path.name + '.part')
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with part.open('w') as f:
+      f.write(json.dumps(value, indent=2) + '\n')
+      f.flush()
+      os.fsync(f.fileno())
+    part.replace(path)
+  except OSError as e:
+    part.unlink(missing_ok=True)
+    raise RunError(f'cannot write {path}: {e.strerror}') from e
+
+
+def append_json_line(path: pathlib.Path, record: Mapping[str, Any]) -> None:
+  """Appends one record to a file of JSON lines; NaN is written as null.
+
+  Raises:
+    RunError: it cannot be written.
+  """
+  plain = {k: _plain(v) for k, v in record.items()}
+  try:
+    with path.open('a') as f:
+      f.write(json.dumps(plain) + '\n')
+  except OSError as e:
+    raise RunError(f'cannot write {path}: {e.strerror}') from e
+
+
+def read_json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+  """The whole records of a file of JSON lines; a torn last line is left out."""
+  records = []
+  if path.exists():
+    for line in path.read_text().splitlines():
+      try:
+        records.append(json.loads(line))
+      except json.JSONDecodeError:
+        break
+  return records
+
+
+def truncate_json_lines(path: pathlib.Path, step: int) -> None:
+  """Keeps the records up to a step, those that a restored state has seen."""
+  if not path.exists():
+    return
+  kept = [r for r in read_json_lines(path) if r['step'] <= step]
+  part = path.with_name(path.name + '.part')
+  part.write_text(''.join(json.dumps(r) + '\n' for r in kept))
+  part.replace(path)
+
+
+def parameter_overview(params: PyTree) -> str:
+  """A table of all parameters: path, shape, dtype, size.
+
+  Example:
+    >>> print(parameter_overview({'w': np.zeros((2, 3), np.float32)}))
+    w  (2, 3)  float32  6
+    total  6
+  """
+  leaves = jax.tree_util.tree_flatten_with_path(params)[0]
+  lines = [
+    f'{jax.tree_util.keystr(path, simple=True, separator="/")}  '
+    f'{tuple(leaf.shape)}  {leaf.dtype}  {leaf.size}'
+    for path, leaf in leaves
+  ]
+  total = sum(leaf.size for _, leaf in leaves)
+  return '\n'.join([*lines, f'total  {total}'])
+
+
+def _plain(value: Any) -> Any:
+  if isinstance(value, str | bool | int | None):
+    return value
+  number = float(np.asarray(value))
+  return number if np.isfinite(number) else None
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+  flat: dict[str, Any] = {}
+  for key, value in tree.items():
+    if isinstance(value, Mapping) and value:
+      flat.update(_flatten(value, f'{prefix}{key}.'))
+    else:
+      flat[prefix + key] = value
+  return flat
