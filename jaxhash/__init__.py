@@ -1,1 +1,17 @@
-"""Learning to hash in JAX."""
+"""Learning to hash in JAX.
+
+What people import into their own code, and nothing heavier: losses,
+codewords, binarize, similarity, metrics and search. Encoders, methods, data
+and training are imported from their own packages.
+"""
+
+from jaxhash import (
+  binarize,
+  codewords,
+  losses,
+  metrics,
+  search,
+  similarity,
+)
+
+__version__ = '0.1.0'

@@ -1,1 +1,29 @@
 """Training: state, step, loop, checkpoints, evaluation."""
+
+from jaxhash.training.checkpoints import Checkpoints, state_digest
+from jaxhash.training.config import default_config
+from jaxhash.training.encode import Encoded, RowEncoder
+from jaxhash.training.errors import (
+  CheckpointError,
+  NonFiniteLossError,
+  RunError,
+  WorkdirError,
+)
+from jaxhash.training.evaluation import evaluate, validate
+from jaxhash.training.experiment import (
+  Experiment,
+  build,
+  initial_state,
+  make_mesh,
+)
+from jaxhash.training.loop import (
+  InterruptedRunError,
+  compile_step,
+  restore,
+  train,
+)
+from jaxhash.training.optimizer import make_optimizer
+from jaxhash.training.report import results_table, write_report
+from jaxhash.training.state import TrainState, init_state, method_variables
+from jaxhash.training.step import make_encode_step, make_train_step
+from jaxhash.training.workdir import read_config

@@ -26,13 +26,13 @@ from jaxhash.training.experiment import Experiment, initial_state
 from jaxhash.training.state import TrainState
 from jaxhash.training.step import TrainStep, make_train_step
 
-__all__ = ['Interrupted', 'compile_step', 'restore', 'train']
+__all__ = ['InterruptedRunError', 'compile_step', 'restore', 'train']
 
 METRICS = 'metrics.jsonl'
 TIMING = 'timing.jsonl'
 
 
-class Interrupted(RunError):
+class InterruptedRunError(RunError):
   """SIGTERM or Ctrl-C came; the state has been saved.
 
   Attributes:
@@ -111,7 +111,7 @@ def train(
     WorkdirError: the workdir is another run's.
     CheckpointError: no checkpoint can be read, or one cannot be written.
     NonFiniteLossError: with the step, the batch and the metrics.
-    Interrupted: by SIGTERM or Ctrl-C, after saving.
+    InterruptedRunError: by SIGTERM or Ctrl-C, after saving.
   """
   config = experiment.config
   files.claim(workdir, config)
@@ -195,7 +195,7 @@ class _Run:
         state, metrics = self._step_fn(state, self._data, self._batch(step))
         done = step + 1
         bar.update(1)
-        end = done == last or bool(stopped)
+        end = done == last
         if end or done % config['log_every'] == 0:
           self._check(state, done)
           record = {k: float(v) for k, v in metrics.items()}
@@ -219,11 +219,11 @@ class _Run:
               self._workdir / METRICS, {'step': done, **scores}
             )
           clock, counted = time.monotonic(), done
-        if end or done % config['checkpoint_every'] == 0:
+        if end or stopped or done % config['checkpoint_every'] == 0:
           self._check(state, done)
           self._checkpoints.save(state)
         if stopped:
-          raise Interrupted(stopped[0], done)
+          raise InterruptedRunError(stopped[0], done)
     return state
 
   def _batch(self, step: int) -> Any:

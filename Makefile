@@ -1,0 +1,41 @@
+# make demo   sets up, trains on the digits and shows the scores
+# make test   sets up, then lint, types, tests
+PYTHON ?= python3
+VENV ?= .venv
+RUNS ?= runs
+BIN := $(VENV)/bin
+
+.PHONY: demo demo-seeds test test-slow lint setup clean
+
+demo: setup
+	$(BIN)/python -m experiments.train \
+	  --config=experiments/configs/adalabelhash.py:digits \
+	  --workdir=$(RUNS)/digits
+
+demo-seeds: setup
+	$(BIN)/python -m experiments.benchmark \
+	  --configs=experiments/configs/adalabelhash.py:digits \
+	  --seeds=5 --workdir=$(RUNS)/digits-seeds
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: lint
+	$(BIN)/python -m pytest -n 2
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"jaxhash needs Python 3.11 or later; $(PYTHON) is {sys.version.split()[0]}: name another by make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[data,plots,test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(RUNS) build dist

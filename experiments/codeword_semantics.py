@@ -1,0 +1,152 @@
+"""Do the codewords that a method learns know which classes are alike?
+
+  python -m experiments.codeword_semantics --workdirs='runs/tiny/*/seed*' \\
+      --taxonomy=wordnet_tree.json
+
+For each trained run: Spearman's rank correlation, over all pairs of classes,
+of the Hamming distance of their codewords with (a) their distance in a class
+taxonomy, height(lowest common subsumer) / height(root), and (b) minus the
+confusion of a plain classifier, multinomial logistic regression on the same
+inputs of the same train rows, its mean predicted probabilities on val rows,
+symmetrised. Beside it the central 95% of the same correlation for random
+codewords. The taxonomy is a JSON file: `classes`, and `chains` from a class to
+the root.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import ConfigDict
+from scipy import stats
+
+from experiments import command_line
+from jaxhash import training
+
+WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
+TAXONOMY = flags.DEFINE_string('taxonomy', None, 'JSON file of the taxonomy.')
+NUM_RANDOM = flags.DEFINE_integer(
+  'num_random', 100, 'Random codebooks to compare with.', lower_bound=20
+)
+
+__all__ = ['confusion', 'main', 'taxonomy_distances']
+
+
+def main() -> None:
+  """Prints one line for each run, and their mean."""
+  for flag in (WORKDIRS, TAXONOMY):
+    if flag.value is None:
+      command_line.fail(f'--{flag.name} is needed')
+  folders = [pathlib.Path(p) for p in sorted(glob.glob(WORKDIRS.value))]
+  if not folders:
+    command_line.fail(f'no folder is called {WORKDIRS.value}')
+  tree = json.loads(pathlib.Path(TAXONOMY.value).read_text())
+  tree_distances = taxonomy_distances(tree['classes'], tree['chains'])
+  rhos = []
+  print('run, rho with taxonomy (95% of random), rho with confusion (...)')
+  for folder in folders:
+    config = command_line.plain(ConfigDict(training.read_config(folder)))
+    experiment = command_line.prepare(lambda c=config: training.build(c))
+    state = training.restore(experiment, folder)
+    if state is None or experiment.method.codewords is None:
+      command_line.fail(f'{folder} has no checkpoint, or no codewords')
+    codewords = np.asarray(
+      experiment.method.codewords(training.method_variables(state))
+    )
+    targets = (tree_distances, -confusion(experiment))
+    rng = np.random.default_rng(experiment.config['seed'])
+    random = [
+      rng.choice(np.int8([-1, 1]), codewords.shape)
+      for _ in range(NUM_RANDOM.value)
+    ]
+    rho = [_spearman(codewords, target) for target in targets]
+    ranges = [
+      np.quantile([_spearman(r, target) for r in random], [0.025, 0.975])
+      for target in targets
+    ]
+    rhos.append(rho)
+    print(
+      f'{folder}, '
+      + ', '.join(
+        f'{r:.3f} ({a:.3f} to {b:.3f})' for r, (a, b) in zip(rho, ranges)
+      )
+    )
+  print('mean, ' + ', '.join(f'{r:.3f}' for r in np.mean(rhos, axis=0)))
+
+
+def taxonomy_distances(
+  classes: Sequence[str], chains: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+  """Distances of classes in a tree: height(lowest common subsumer) / height.
+
+  Args:
+    classes: names in label order.
+    chains: from each class up to the root, both included.
+
+  Returns:
+    float64 `[classes, classes]` in [0, 1]. Source: Barz and Denzler 2019.
+
+  Example:
+    >>> taxonomy_distances('ab', {'a': 'axr', 'b': 'bxr'}).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
+  """
+  height: dict[str, int] = {}
+  for chain in chains.values():
+    for i, node in enumerate(chain):
+      height[node] = max(height.get(node, 0), i)
+  root = height[chains[classes[0]][-1]]
+  distances = np.zeros((len(classes), len(classes)))
+  for i, a in enumerate(classes):
+    above = set(chains[a])
+    for j, b in enumerate(classes[:i]):
+      lowest = next(node for node in chains[b] if node in above)
+      distances[i, j] = distances[j, i] = height[lowest] / root
+  return distances
+
+
+def confusion(experiment: training.Experiment) -> np.ndarray:
+  """How much a plain classifier confuses each pair of classes.
+
+  Args:
+    experiment: its train rows fit the classifier, its val rows (or queries
+      where it has none) are classified.
+
+  Returns:
+    float64 `[classes, classes]`, symmetric: the mean of the probability of
+    one class on the rows of the other, both ways.
+  """
+  from sklearn.linear_model import LogisticRegression
+
+  dataset, split = experiment.dataset, experiment.split
+  rows = split.val if len(split.val) else split.query
+
+  def features(rows: np.ndarray) -> np.ndarray:
+    inputs = experiment.pipeline.preprocess(np.asarray(dataset.inputs[rows]))
+    return np.asarray(jax.device_get(inputs)).reshape(len(rows), -1)
+
+  classifier = LogisticRegression(max_iter=50, C=0.1)
+  classifier.fit(features(split.train), dataset.labels[split.train])
+  predicted = classifier.predict_proba(features(rows))
+  means = np.stack(
+    [
+      predicted[dataset.labels[rows] == c].mean(0)
+      for c in range(dataset.num_classes)
+    ]
+  )
+  return (means + means.T) / 2
+
+
+def _spearman(codewords: np.ndarray, target: np.ndarray) -> float:
+  upper = np.triu_indices(len(codewords), 1)
+  words = codewords.astype(np.float32)
+  return float(stats.spearmanr(-(words @ words.T)[upper], target[upper])[0])
+
+
+if __name__ == '__main__':
+  command_line.run(main)

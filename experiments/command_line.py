@@ -1,0 +1,78 @@
+"""What all entry points share: one clear error, plain configs, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from absl import app, flags, logging
+from ml_collections import ConfigDict
+
+from jaxhash.training import InterruptedRunError, RunError
+
+DEBUG = flags.DEFINE_bool(
+  'debug', False, 'Show the whole traceback of an error, not only its message.'
+)
+
+__all__ = ['fail', 'plain', 'prepare', 'run', 'say']
+
+
+def run(main: Callable[[], None]) -> None:
+  """Runs an entry point; a `RunError` is one line and an exit code."""
+
+  def guarded(argv: list[str]) -> None:
+    if len(argv) > 1:
+      fail(f'there are only flags, no arguments; got {argv[1:]}')
+    # Orbax reports a failed save by many tracebacks; the error has it all.
+    logging.set_verbosity(logging.INFO if DEBUG.value else logging.FATAL)
+    try:
+      main()
+    except InterruptedRunError as e:
+      say(str(e))
+      sys.exit(128 + e.signal)
+    except KeyboardInterrupt:
+      sys.exit(128 + signal.SIGINT)
+    except RunError as e:
+      if DEBUG.value:
+        raise
+      fail(str(e))
+
+  app.run(guarded)
+
+
+def prepare(build: Callable[[], Any]) -> Any:
+  """Calls what turns a config into a run; its ValueErrors are the user's."""
+  try:
+    return build()
+  except ValueError as e:
+    if DEBUG.value:
+      raise
+    fail(str(e))
+
+
+def plain(config: ConfigDict) -> dict[str, Any]:
+  """A config as the nested plain values that JSON gives back.
+
+  It also asks XLA for deterministic operations on a GPU where the config
+  wants them; that has to happen before JAX sees its devices.
+  """
+  if config.get('deterministic'):
+    os.environ['XLA_FLAGS'] = (
+      os.environ.get('XLA_FLAGS', '') + ' --xla_gpu_deterministic_ops=true'
+    )
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def say(text: str) -> None:
+  """A line for the user, apart from the results on standard output."""
+  print(text, file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> None:
+  """Ends the program with one clear error."""
+  say(f'error: {message}')
+  sys.exit(1)

@@ -1,0 +1,50 @@
+"""Scores a trained run once more, and writes its results and pictures.
+
+  python -m experiments.evaluate --workdir=runs/digits
+
+The config is the workdir's own. `--step` chooses one of the checkpoints that
+are kept; the latest is the default.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import command_line
+from jaxhash import training
+
+WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
+STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
+PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
+PICTURES = flags.DEFINE_bool(
+  'pictures', True, 'Draw the precision-recall curve and the gallery.'
+)
+
+
+def main() -> None:
+  """Evaluates one run."""
+  if WORKDIR.value is None:
+    command_line.fail('--workdir=FOLDER is needed: a run of experiments.train')
+  workdir = pathlib.Path(WORKDIR.value)
+  config = command_line.plain(ConfigDict(training.read_config(workdir)))
+  experiment = command_line.prepare(lambda: training.build(config))
+  state = training.restore(
+    experiment, workdir, step=STEP.value, say=command_line.say
+  )
+  if state is None:
+    command_line.fail(f'{workdir} has no checkpoint: train it first')
+  results = training.write_report(
+    experiment,
+    state,
+    training.RowEncoder(experiment, progress=PROGRESS.value),
+    workdir,
+    pictures=PICTURES.value,
+  )
+  print(training.results_table(results))
+
+
+if __name__ == '__main__':
+  command_line.run(main)

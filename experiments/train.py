@@ -1,0 +1,62 @@
+"""Trains a hashing method, resumes it, and scores it by its protocol.
+
+  python -m experiments.train --workdir=runs/digits \\
+      --config=experiments/configs/adalabelhash.py:digits \\
+      --config.method.num_bits=16
+
+The same command goes on from the last checkpoint after an interruption. A
+config is a Python file; what follows the colon chooses one of its settings,
+and every value of it can be changed by `--config.NAME=VALUE`.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import time
+
+from absl import flags
+from ml_collections import config_flags
+
+from experiments import command_line
+from jaxhash import training
+
+CONFIG = config_flags.DEFINE_config_file(
+  'config',
+  'experiments/configs/adalabelhash.py:digits',
+  'Config file, and after a colon which of its settings.',
+)
+WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Folder of the run; made if it is not there.'
+)
+PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
+PICTURES = flags.DEFINE_bool(
+  'pictures', True, 'Draw the precision-recall curve and the gallery.'
+)
+
+
+def main() -> None:
+  """Trains and evaluates one run."""
+  if WORKDIR.value is None:
+    command_line.fail('--workdir=FOLDER is needed: where the run is written')
+  workdir = pathlib.Path(WORKDIR.value)
+  start = time.monotonic()
+  experiment = command_line.prepare(
+    lambda: training.build(command_line.plain(CONFIG.value))
+  )
+  encode = training.RowEncoder(experiment, progress=PROGRESS.value)
+  state = training.train(
+    experiment,
+    workdir,
+    encode=encode,
+    progress=PROGRESS.value,
+    say=command_line.say,
+  )
+  results = training.write_report(
+    experiment, state, encode, workdir, pictures=PICTURES.value
+  )
+  print(training.results_table(results))
+  print(f'{time.monotonic() - start:.1f} s; see {workdir}')
+
+
+if __name__ == '__main__':
+  command_line.run(main)

@@ -1,0 +1,43 @@
+"""Labels in the one form that the losses compute with."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+__all__ = ['multi_hot']
+
+
+def multi_hot(
+  labels: Int[Array, 'batch']
+  | Int[Array, 'batch classes']
+  | Float[Array, 'batch classes']
+  | Bool[Array, 'batch classes'],
+  num_classes: int,
+) -> Bool[Array, 'batch classes']:
+  """The classes of each row as a mask.
+
+  Args:
+    labels: int `[batch]`, from 0 to `num_classes - 1`; or multi-hot
+      `[batch, num_classes]` of any dtype, positive where a row has a class.
+      Any other int, -1 by convention, and a row of zeros mean no label.
+    num_classes: number of classes.
+
+  Returns:
+    bool `[batch, num_classes]`; a row without a label is all False.
+
+  Raises:
+    ValueError: multi-hot labels of another number of classes.
+
+  Example:
+    >>> multi_hot(jnp.array([1, -1]), 3).astype(int).tolist()
+    [[0, 1, 0], [0, 0, 0]]
+  """
+  if labels.ndim == 1:
+    return labels[:, None] == jnp.arange(num_classes, dtype=labels.dtype)[None]
+  if labels.ndim != 2 or labels.shape[1] != num_classes:
+    raise ValueError(
+      f'labels must be int [batch] or multi-hot [batch, {num_classes}], got '
+      f'{labels.dtype} {list(labels.shape)}'
+    )
+  return labels > jnp.zeros((), labels.dtype)

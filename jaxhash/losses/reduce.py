@@ -1,0 +1,60 @@
+"""The one reduction of all losses, sound when everything is masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+__all__ = ['safe_reduce']
+
+
+def safe_reduce(
+  values: Float[Array, '*shape'],
+  where: Bool[Array, '*shape'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  """Reduces the values that `where` selects.
+
+  .. math:: \\sum_i w_i v_i \\big/ \\max(1, \\sum_i w_i)
+
+  for `jnp.mean`. With nothing selected the result and its gradient are 0. A
+  NaN that is not selected reaches neither the result nor the gradient with
+  respect to `values`; one that is selected is not hidden.
+
+  Args:
+    values: float, any shape.
+    where: which values count, bool, the same shape; None means all.
+    reduce_fn: `jnp.mean`, `jnp.sum`, or any reduction that takes `where=`;
+      None keeps the values, with 0 where they do not count.
+
+  Returns:
+    A scalar in the dtype of `values`, or their own shape for None.
+
+  Raises:
+    ValueError: `where` has another shape than `values`.
+
+  Example:
+    >>> values = jnp.array([1.0, jnp.nan, 3.0])
+    >>> safe_reduce(values, jnp.array([True, False, True])).item()
+    2.0
+    >>> safe_reduce(values, jnp.zeros(3, bool)).item()
+    0.0
+
+  Source: the idea and the name are those of `safe_reduce` in google/rax.
+  """
+  if where is None:
+    where = jnp.ones(values.shape, bool)
+  if where.shape != values.shape:
+    raise ValueError(
+      f'where must have the shape of values {values.shape}, got {where.shape}'
+    )
+  values = jnp.where(where, values, 0.0)
+  if reduce_fn is None:
+    return values
+  if values.size == 0:
+    return jnp.zeros((), values.dtype)
+  # With nothing selected all values are 0 by now: reducing all of them is
+  # sound, where a mean of none would be 0 / 0.
+  return reduce_fn(values, where=where | ~where.any())

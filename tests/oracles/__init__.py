@@ -1,0 +1,1 @@
+"""Independent NumPy versions of the equations of the papers."""

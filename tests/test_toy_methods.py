@@ -1,0 +1,178 @@
+"""The suite that every method passes, shown on the toy methods."""
+
+import json
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jaxhash import training
+from tests import toy_methods
+from tests.method_suite import (
+  assert_bitwise_equal,
+  experiment_of,
+  jitted_step,
+  run_steps,
+)
+
+METHODS = sorted(toy_methods.__all__)
+
+
+def toy_experiment(name, *, devices=4, seed=0):
+  config = {
+    'two_views': {'pipeline': {'views': 2, 'augment': {'noise': 0.1}}},
+    'partly_labelled': {'protocol': {'num_labelled': 4}},
+    'learned': {
+      'optimizer': {'groups': {'method/codewords': {'learning_rate': 0.1}}}
+    },
+  }.get(name, {})
+  return experiment_of(
+    {'name': f'tests.toy_methods:{name}', 'num_bits': 8},
+    devices=devices,
+    seed=seed,
+    **config,
+  )
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_trains_resumes_and_is_evaluated(name, tmp_path):
+  experiment = toy_experiment(name)
+  whole = training.train(experiment, tmp_path / 'whole')
+
+  # Stopped after a checkpoint, and started again by another process would
+  # be: everything is built anew.
+  def stop_early(step_fn):
+    def step(state, data, batch):
+      if int(state.step) == experiment.num_steps // 2:
+        raise KeyboardInterrupt
+      return step_fn(state, data, batch)
+
+    return step
+
+  with pytest.MonkeyPatch.context() as patch:
+    compiled = training.loop.compile_step
+    patch.setattr(
+      training.loop, 'compile_step', lambda e: stop_early(compiled(e))
+    )
+    with pytest.raises(KeyboardInterrupt):
+      training.train(experiment, tmp_path / 'parts')
+  parts = training.train(toy_experiment(name), tmp_path / 'parts')
+  assert_bitwise_equal(whole, parts)
+  lines = [
+    (tmp_path / run / 'metrics.jsonl').read_text() for run in ('whole', 'parts')
+  ]
+  assert lines[0] == lines[1]
+
+  records = [json.loads(line) for line in lines[0].splitlines()]
+  losses = [r['loss'] for r in records if 'loss' in r]
+  assert np.mean(losses[-3:]) < np.mean(losses[:3])
+  results = training.evaluate(
+    experiment, whole, training.RowEncoder(experiment)
+  )
+  assert results['query_database']['mAP'] > 0.3
+  assert ('transductive' in results) == (name == 'alternating')
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_compiles_once(name):
+  experiment = toy_experiment(name)
+  traced = chex.assert_max_traces(
+    training.make_train_step(
+      experiment.method,
+      experiment.encoder,
+      experiment.optimizer,
+      experiment.pipeline.prepare,
+    ),
+    n=1,
+  )
+  step = jax.jit(
+    traced,
+    donate_argnums=0,
+    out_shardings=NamedSharding(experiment.mesh, PartitionSpec()),
+  )
+  run_steps(experiment, 3, step=step)
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_one_device_equals_four(name):
+  one, ones = run_steps(toy_experiment(name, devices=1), 3)
+  four, fours = run_steps(toy_experiment(name, devices=4), 3)
+  chex.assert_trees_all_close(ones, fours, rtol=1e-4, atol=1e-5)
+  chex.assert_trees_all_close(
+    one._replace(key=()), four._replace(key=()), rtol=1e-3, atol=1e-4
+  )
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_seeds_train_together(name):
+  """`jax.vmap` over states and batches equals one run after another."""
+  experiments = [toy_experiment(name, devices=1, seed=s) for s in (0, 1)]
+  alone = [run_steps(e, 3)[0] for e in experiments]
+  states = [training.initial_state(e) for e in experiments]
+  stacked = jax.tree.map(
+    lambda *x: jnp.stack(x), *(s._replace(step=()) for s in states)
+  )._replace(step=jnp.int32(0))
+  axes = jax.tree.map(lambda _: 0, stacked)._replace(step=None)
+  data = jax.tree.map(
+    lambda *x: jnp.stack(x), *(e.pipeline.data for e in experiments)
+  )
+  step = jax.vmap(
+    training.make_train_step(
+      experiments[0].method,
+      experiments[0].encoder,
+      experiments[0].optimizer,
+      experiments[0].pipeline.prepare,
+    ),
+    in_axes=(axes, 0, 0),
+    out_axes=(axes, 0),
+  )
+  batches = [
+    jax.tree.map(
+      lambda *x: np.stack(x), *(e.pipeline.batch(i) for e in experiments)
+    )
+    for i in range(3)
+  ]
+  if name == 'alternating':
+    jaxpr = str(jax.make_jaxpr(step)(stacked, data, batches[0]))
+    assert ' cond[' in jaxpr  # a select would solve at every step
+  for batch in batches:
+    stacked, _ = jax.jit(step)(stacked, data, batch)
+  for i, state in enumerate(alone):
+    mine = jax.tree.map(lambda x, i=i: x[i], stacked._replace(step=()))
+    chex.assert_trees_all_close(
+      mine._replace(key=()),
+      state._replace(step=(), key=()),
+      rtol=1e-3,
+      atol=1e-4,
+    )
+
+
+def test_each_side_of_an_adversary_gets_its_own_gradient():
+  method = toy_methods.adversarial(8)
+  experiment = toy_experiment('adversarial', devices=1)
+  variables = experiment.variables
+  labels = jnp.array([0, 1, 2, 0])
+  logits = jax.random.normal(jax.random.key(0), (4, 8))
+
+  def loss(weights, logits):
+    return method.loss(
+      variables._replace(params={'discriminator': weights}),
+      training.experiment.Outputs(logits, logits),
+      {'labels': labels},
+      key=None,
+      step=0,
+    )[0]
+
+  weights = variables.params['discriminator']
+  codewords = variables.state['codewords']
+  real = codewords[labels]
+  fake = jnp.tanh(logits)
+  expected = (
+    (jax.nn.sigmoid(real @ weights) - 1)[:, None] * real
+    + jax.nn.sigmoid(fake @ weights)[:, None] * fake
+  ).mean(0)
+  got = jax.grad(loss)(weights, logits)
+  np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
