@@ -149,7 +149,11 @@ def _cells(
       training.write_report(experiment, state, encode, path, pictures=False)
     else:
       method = cell.removeprefix(f'{label}-')
-      results = training.evaluate_shallow(experiment, method)
+      results = command_line.prepare(
+        lambda m=method: training.evaluate_shallow(
+          experiment, m, values['method']['num_bits']
+        )
+      )
       training.workdir.write_json(path / 'results.json', results)
   return [
     (cell, json.loads((path / 'results.json').read_text()))

@@ -12,10 +12,11 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
-__all__ = ['build', 'find', 'known']
+__all__ = ['build', 'find', 'find_module', 'known']
 
 
 @functools.cache
@@ -27,7 +28,7 @@ def known(package: str) -> dict[str, Callable[..., Any]]:
     True
   """
   path = importlib.import_module(package).__path__
-  functions = {}
+  functions: dict[str, Callable[..., Any]] = {}
   for info in pkgutil.iter_modules(path):
     module = importlib.import_module(f'{package}.{info.name}')
     for name in getattr(module, '__all__', ()):
@@ -64,6 +65,43 @@ def find(name: str, *, package: str, kind: str) -> Callable[..., Any]:
       f'{", ".join(sorted(functions))}, or your own as "module.path:function"'
     )
   return functions[name]
+
+
+def find_module(
+  name: str, *, package: str, has: Sequence[str], kind: str
+) -> ModuleType:
+  """Finds a module of a package by the functions that it gives.
+
+  Args:
+    name: of a module of `package`.
+    package: where to look, such as `jaxhash.shallow`.
+    has: what the module must list in `__all__`, such as `fit`, `encode`.
+    kind: what it is called in the error, such as `shallow method`.
+
+  Returns:
+    The module.
+
+  Raises:
+    ValueError: there is no such module; the message lists the known ones.
+
+  Example:
+    >>> has = ('fit', 'encode')
+    >>> kind = 'shallow method'
+    >>> find_module('itq', package='jaxhash.shallow', has=has, kind=kind)
+    <module 'jaxhash.shallow.itq' ...>
+  """
+  path = importlib.import_module(package).__path__
+  modules = {}
+  for info in pkgutil.iter_modules(path):
+    module = importlib.import_module(f'{package}.{info.name}')
+    if set(has) <= set(getattr(module, '__all__', ())):
+      modules[info.name] = module
+  if name not in modules:
+    raise ValueError(
+      f'unknown {kind} {name!r}{_suggest(name, modules)}; known: '
+      f'{", ".join(sorted(modules))}'
+    )
+  return modules[name]
 
 
 def build(

@@ -1,7 +1,8 @@
 """Figures as image files; needs matplotlib, the extra `jaxhash[plots]`.
 
 Figures are made by matplotlib's object interface, without pyplot, so that no
-display, global state or closing is involved. The file's ending picks the format.
+display, global state or closing is involved. The ending of the path picks the
+format.
 """
 
 from __future__ import annotations
@@ -13,31 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from jaxhash import _figure
+
 __all__ = ['distance_matrix', 'gallery', 'pr_curve', 'training_curves']
 
-# Okabe and Ito's palette: distinct to colour-blind readers as well.
-_COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
-_CORRECT, _WRONG = '#009E73', '#D55E00'
-_INK, _MUTED, _GRID = '#222222', '#666666', '#dddddd'
 _STYLES = ('-', '--', '-.', ':')
 _RANKS = ('nearest', '2nd', '3rd')
-_STYLE = {
-  'font.family': 'DejaVu Sans',
-  'font.size': 10,
-  'text.color': _INK,
-  'axes.edgecolor': _MUTED,
-  'axes.labelcolor': _INK,
-  'axes.spines.top': False,
-  'axes.spines.right': False,
-  'axes.axisbelow': True,
-  'axes.titlesize': 11,
-  'grid.color': _GRID,
-  'grid.linewidth': 0.8,
-  'xtick.color': _MUTED,
-  'ytick.color': _MUTED,
-  'legend.frameon': False,
-}
-
 Path = str | os.PathLike[str]
 
 
@@ -64,11 +46,11 @@ def pr_curve(
         f'curve {name!r}: recall and precision must be [points], got '
         f'{np.shape(recall)} and {np.shape(precision)}'
       )
-  with _style() as figure:
+  with _figure.look() as figure:
     fig = figure(figsize=(6.4, 4.8), layout='constrained')
     axes = fig.add_subplot()
     # Colour first, then the line style: up to 24 lines can be told apart.
-    looks = itertools.product(_STYLES, _COLORS)
+    looks = itertools.product(_STYLES, _figure.COLORS)
     for (name, xy), (line, color) in zip(
       curves.items(), itertools.cycle(looks)
     ):
@@ -113,7 +95,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     raise ValueError('no record holds a "step" and a number')
   columns = min(3, len(series))
   rows = -(-len(series) // columns)
-  with _style() as figure:
+  with _figure.look() as figure:
     fig = figure(figsize=(4 * columns, 2.7 * rows), layout='constrained')
     for i, (name, points) in enumerate(series.items()):
       axes = fig.add_subplot(rows, columns, i + 1)
@@ -121,7 +103,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
       axes.plot(
         steps,
         values,
-        color=_COLORS[0],
+        color=_figure.COLORS[0],
         linewidth=1.8,
         marker='o' if len(steps) <= 40 else None,
         markersize=3.5,
@@ -130,6 +112,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
       axes.grid(True, axis='y')
       axes.margins(x=0.02, y=0.08)
       axes.locator_params(nbins=5)
+      axes.ticklabel_format(scilimits=(-2, 5), useMathText=True)
       if i + columns >= len(series):
         axes.set_xlabel('step')
     fig.savefig(path, dpi=150)
@@ -153,7 +136,7 @@ def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
     raise ValueError(
       f'{n} labels need a matrix of shape ({n}, {n}), got {matrix.shape}'
     )
-  with _style() as figure:
+  with _figure.look() as figure:
     size = float(np.clip(0.45 * n + 2.5, 4.5, 11))
     fig = figure(figsize=(size + 1, size), layout='constrained')
     axes = fig.add_subplot()
@@ -162,7 +145,7 @@ def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
     bar.outline.set_visible(False)
     # With many classes every k-th is named, so that names do not overlap.
     ticks = range(0, n, -(-n // 40))
-    names = [_shorten(labels[i]) for i in ticks]
+    names = [_figure.short(labels[i]) for i in ticks]
     axes.set_xticks(
       ticks, names, rotation=45, ha='right', rotation_mode='anchor'
     )
@@ -179,7 +162,7 @@ def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
           ha='center',
           va='center',
           fontsize=8,
-          color='white' if matrix[i, j] < middle else _INK,
+          color='white' if matrix[i, j] < middle else _figure.INK,
         )
     fig.savefig(path, dpi=150)
 
@@ -217,7 +200,7 @@ def gallery(
   _check_gallery(queries, neighbours, correct, query_titles, neighbour_titles)
   num_rows, num_columns = correct.shape
   titled = query_titles is not None or neighbour_titles is not None
-  with _style() as figure:
+  with _figure.look() as figure:
     # All lengths in inches, so that nothing moves with the number of rows.
     cell, gap, split, head, margin = 0.95, 0.12, 0.3, 0.3, 0.15
     line = 0.22 if titled else 0.0
@@ -234,7 +217,7 @@ def gallery(
         va='center',
         fontsize=10,
         weight='bold' if column == 0 else 'normal',
-        color=_INK if column == 0 else _MUTED,
+        color=_figure.INK if column == 0 else _figure.MUTED,
       )
       for row in range(num_rows):
         top = margin + head + row * (cell + gap + line)
@@ -247,9 +230,11 @@ def gallery(
           )
         )
         if column == 0:
-          _picture(axes, queries[row], query_titles and query_titles[row])
+          _picture(
+            axes, queries[row], query_titles[row] if query_titles else ''
+          )
           continue
-        title = neighbour_titles and neighbour_titles[row][column - 1]
+        title = neighbour_titles[row][column - 1] if neighbour_titles else ''
         _picture(axes, neighbours[row, column - 1], title)
         _mark(axes, bool(correct[row, column - 1]))
     middle = (margin + cell + (gap + split) / 2) / width
@@ -295,20 +280,20 @@ def _check_gallery(
       )
 
 
-def _picture(axes: Any, image: np.ndarray, title: str | None) -> None:
+def _picture(axes: Any, image: np.ndarray, title: str) -> None:
   image = image if image.dtype == np.uint8 else np.clip(image, 0, 1)
   vmax = 255 if image.dtype == np.uint8 else 1
   if image.shape[-1] == 1:
     image = image[..., 0]
   axes.imshow(image, cmap='gray', vmin=0, vmax=vmax, interpolation='nearest')
   axes.set(xticks=[], yticks=[])
-  axes.spines[:].set(visible=True, color=_GRID, linewidth=0.8)
+  axes.spines[:].set(visible=True, color=_figure.GRID, linewidth=0.8)
   if title:
-    axes.set_xlabel(_shorten(title, 14), fontsize=8, labelpad=4)
+    axes.set_xlabel(_figure.short(title, 14), fontsize=8, labelpad=4)
 
 
 def _mark(axes: Any, correct: bool) -> None:
-  color = _CORRECT if correct else _WRONG
+  color = _figure.CORRECT if correct else _figure.WRONG
   axes.spines[:].set(color=color, linewidth=3)
   axes.text(
     0.98,
@@ -326,7 +311,7 @@ def _mark(axes: Any, correct: bool) -> None:
 def _line(x: list[float], y: list[float]) -> Any:
   from matplotlib.lines import Line2D
 
-  return Line2D(x, y, color=_MUTED, linewidth=1)
+  return Line2D(x, y, color=_figure.MUTED, linewidth=1)
 
 
 def _legend(fig: Any, axes: Any, number: int) -> None:
@@ -340,32 +325,5 @@ def _rank(i: int) -> str:
   return _RANKS[i] if i < len(_RANKS) else f'{i + 1}th'
 
 
-def _shorten(name: str, length: int = 20) -> str:
-  return (
-    name
-    if len(name) <= length
-    else f'{name[: length - 1]}\N{HORIZONTAL ELLIPSIS}'
-  )
-
-
 def _is_number(value: Any) -> bool:
   return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-class _style:  # noqa: N801
-  """A context with our look, in which figures are made."""
-
-  def __enter__(self) -> Any:
-    try:
-      import matplotlib
-      from matplotlib.figure import Figure
-    except ImportError as e:
-      raise ImportError(
-        'plots need matplotlib: pip install "jaxhash[plots]"'
-      ) from e
-    self._context = matplotlib.rc_context(_STYLE)
-    self._context.__enter__()
-    return Figure
-
-  def __exit__(self, *error: Any) -> None:
-    self._context.__exit__(*error)

@@ -26,10 +26,10 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   return config
 
 
-def _features(name: str, **protocol) -> dict:
+def _features(folder: str, protocol: str) -> dict:
   return {
-    'dataset': {'name': 'arrays', 'folder': f'data/{name}'},
-    'protocol': protocol,
+    'dataset': {'name': 'arrays', 'folder': f'data/{folder}'},
+    'protocol': {'name': protocol},
     'encoder': {'name': 'mlp', 'hidden': [512], 'dropout': 0.5},
     'pipeline': {'normalize': 'scalar'},
     'batch_size': 256,
@@ -45,6 +45,6 @@ SETTINGS = {
     'batch_size': 128,
     'epochs': 100,
   },
-  'cifar10_features': _features('cifar10', name='cifar10_i'),
-  'tiny_imagenet_features': _features('tiny-imagenet-200', name='official'),
+  'cifar10_features': _features('cifar10', 'cifar10_i'),
+  'tiny_imagenet_features': _features('tiny-imagenet-200', 'official'),
 }

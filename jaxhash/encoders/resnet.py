@@ -102,6 +102,7 @@ class ResNet(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
+    """Features (the average pool) and logits."""
     base.check_images(x, 'resnet')
     stem = _STEMS[self.stem]
     if min(x.shape[1:3]) < stem.min_size:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Integer
 
 __all__ = ['multi_hot']
 
 
 def multi_hot(
-  labels: Int[Array, 'batch']
-  | Int[Array, 'batch classes']
+  labels: Integer[Array, 'batch']
+  | Integer[Array, 'batch classes']
   | Float[Array, 'batch classes']
   | Bool[Array, 'batch classes'],
   num_classes: int,

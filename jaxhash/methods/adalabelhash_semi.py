@@ -12,18 +12,31 @@ reconstruction wherever its numbers appear.
 L_labelled is the loss of AdaLabelHash, a mean over the labelled rows.
 L_unlabelled is the same hinge, with a margin of its own, on the pseudo-label
 argmax_j s_nj of the unlabelled rows whose two best scores are at least
-`confidence_gap` apart, a mean over these rows. Pseudo-label and choice of
-rows are constants to the gradient. lambda rises linearly from 0.
+`confidence_gap` apart. It is a mean over all unlabelled rows, 0 for the
+others: divided by the confident ones alone, the few of the first steps weigh
+as much as all, and some runs collapsed. Pseudo-label and choice of rows are
+constants to the gradient. lambda rises linearly from 0.
 
 A gap at or above the margin of that hinge would change nothing: a row so
 confident has no loss left (s_(2) at least 0, or `floor_negatives=False`). It
 is refused.
 
 Published numbers: none. Measured here, on 256-d features of CIFAR-10 with 50
-labels a class among 5,000 train rows (perceptron 256-512-32, Adam 1e-3, batch
-256, 30 epochs; mAP over all of a database of 54,000, 1,000 queries; five
-seeds, the same run with and without the unlabelled rows): see the table in
-`adalabelhash_semi`.
+labels a class among 5,000 train rows: perceptron 256-512-32, Adam 1e-3, 30
+epochs of batches of 256, mAP over all of a database of 54,000, 1,000 queries,
+mean of five seeds (split and start), the gain paired. Dropout is of the hidden
+layer, noise is N(0, 1) added to inputs of unit variance.
+
+    dropout, noise       labelled   unlabelled_margin 1   unlabelled_margin 2
+    none                   .681        .743 (+.062)          .761 (+.080)
+    dropout .5             .706        .760 (+.054)          .769 (+.063)
+    noise                  .718        .749 (+.031)          .770 (+.052)
+    dropout .5 and noise   .735        .753 (+.017)          .767 (+.032)
+
+All 40 gains are above 0. A part of them is a wider margin's: labelled rows
+alone reach .729 with margin 4 without dropout, and .770 with the unlabelled
+rows, `margin=4, confidence_gap=2`, where the hinge was still divided by the
+confident rows alone.
 """
 
 from __future__ import annotations
@@ -125,14 +138,17 @@ def adalabelhash_semi(
     best = jax.lax.top_k(scores, 2)[0]
     # Written as "not below" so that a NaN is used, and seen, not masked.
     confident = ~labelled & ~(best[:, 0] - best[:, 1] < confidence_gap)
-    unlabelled_loss = hardest_negative_hinge_loss(
+    unlabelled = jnp.maximum((~labelled).sum(), 1)
+    hinge = hardest_negative_hinge_loss(
       codes,
       codewords,
       scores.argmax(axis=-1),
       margin=unlabelled_margin,
       floor_negatives=floor_negatives,
       where=confident,
+      reduce_fn=jnp.sum,
     )
+    unlabelled_loss = hinge / unlabelled
     ramp = 1.0 if ramp_steps == 0 else jnp.clip(step / ramp_steps, 0.0, 1.0)
     weight = jnp.asarray(unlabelled_weight * ramp, labelled_loss.dtype)
     value = labelled_loss + weight * unlabelled_loss
@@ -141,7 +157,7 @@ def adalabelhash_semi(
       'loss': value,
       'labelled_loss': labelled_loss,
       'unlabelled_loss': unlabelled_loss,
-      'unlabelled_used': confident.sum() / jnp.maximum((~labelled).sum(), 1),
+      'unlabelled_used': confident.sum() / unlabelled,
       'unlabelled_weight': weight,
     }
     return value, Aux(metrics)

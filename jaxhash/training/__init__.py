@@ -9,7 +9,7 @@ from jaxhash.training.errors import (
   RunError,
   WorkdirError,
 )
-from jaxhash.training.evaluation import evaluate, validate
+from jaxhash.training.evaluation import evaluate, evaluate_shallow, validate
 from jaxhash.training.experiment import (
   Experiment,
   build,

@@ -7,13 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxhash import metrics, similarity
+from jaxhash import lookup, metrics, similarity
 from jaxhash.data.splits import split_digest
-from jaxhash.training.encode import RowEncoder
+from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.state import TrainState, method_variables
 
-__all__ = ['evaluate', 'validate']
+__all__ = ['evaluate', 'evaluate_shallow', 'validate']
 
 
 def evaluate(
@@ -35,26 +35,61 @@ def evaluate(
   """
   split = experiment.split
   rows = np.union1d(split.query, split.database)
-  encoded = encode(state, rows)
-  ranked = _Ranker(experiment, state, rows, encoded)
-  unseen = np.setdiff1d(split.database, split.train)
-  results = {
-    'step': int(state.step),
-    'split': split.protocol,
-    'split_digest': split_digest(split),
-    'query_database': ranked.score(split.query, split.database),
-  }
-  if 0 < len(unseen) < len(split.database):
-    results['query_database_without_train'] = ranked.score(split.query, unseen)
+  ranked = _Ranker(experiment, state, rows, encode(state, rows))
+  results = {'step': int(state.step), **_score_all(ranked)}
   if experiment.method.bank is not None:
     results['transductive'] = ranked.score(
       split.query, split.database, bank=True
     )
-  results['code_health'] = metrics.code_health(ranked.codes(split.database))
   if experiment.method.codewords is not None:
     codewords = np.asarray(experiment.method.codewords(method_variables(state)))
     results['codewords'] = metrics.codeword_health(codewords)
   return results
+
+
+def evaluate_shallow(
+  experiment: Experiment, name: str, num_bits: int
+) -> dict[str, Any]:
+  """The scores of a shallow method on the same split and protocol.
+
+  Args:
+    experiment: names the data, the split and the protocol; its method and
+      encoder are not used.
+    name: of a module in `jaxhash.shallow`.
+    num_bits: bits of a code.
+
+  Returns:
+    As `evaluate`. The method is fitted on the preprocessed train rows,
+    flattened, without their labels.
+
+  Raises:
+    ValueError: an unknown method, or features it cannot be fitted on.
+  """
+  shallow = lookup.find_module(
+    name,
+    package='jaxhash.shallow',
+    has=('fit', 'encode'),
+    kind='shallow method',
+  )
+  split, inputs = experiment.split, experiment.dataset.inputs
+
+  def features(rows: np.ndarray) -> jax.Array:
+    raw = jax.numpy.asarray(inputs[rows])
+    return experiment.pipeline.preprocess(raw).reshape(len(rows), -1)
+
+  model = shallow.fit(
+    features(split.train),
+    jax.random.key(experiment.config['seed']),
+    num_bits=num_bits,
+  )
+  rows = np.union1d(split.query, split.database)
+  codes = np.concatenate(
+    [
+      np.asarray(shallow.encode(model, features(chunk)))
+      for chunk in np.array_split(rows, max(1, len(rows) // 4096))
+    ]
+  )
+  return _score_all(_Ranker(experiment, None, rows, Encoded(codes, None)))
 
 
 def validate(
@@ -74,10 +109,31 @@ def validate(
   return {'val/mAP': ranked.score(split.val, database)['mAP']}
 
 
+def _score_all(ranked: _Ranker) -> dict[str, Any]:
+  split = ranked.split
+  results = {
+    'split': split.protocol,
+    'split_digest': split_digest(split),
+    'query_database': ranked.score(split.query, split.database),
+  }
+  unseen = np.setdiff1d(split.database, split.train)
+  if 0 < len(unseen) < len(split.database):
+    results['query_database_without_train'] = ranked.score(split.query, unseen)
+  results['code_health'] = metrics.code_health(ranked.codes(split.database))
+  return results
+
+
 class _Ranker:
   """Ranks by Hamming distance, or by the method's own distance."""
 
-  def __init__(self, experiment, state, rows, encoded):
+  def __init__(
+    self,
+    experiment: Experiment,
+    state: TrainState | None,
+    rows: np.ndarray,
+    encoded: Encoded,
+  ):
+    self.split = experiment.split
     self._experiment = experiment
     self._state = state
     self._rows = rows
@@ -89,10 +145,10 @@ class _Ranker:
       learnt = np.asarray(
         self._experiment.method.bank(method_variables(self._state))
       )
-      position = {row: i for i, row in enumerate(self._experiment.split.train)}
-      for i, row in enumerate(rows):
-        if row in position:
-          codes[i] = learnt[position[row]]
+      train = self._experiment.split.train  # sorted
+      place = np.searchsorted(train, rows).clip(max=len(train) - 1)
+      is_train = train[place] == rows
+      codes[is_train] = learnt[place[is_train]]
     return codes
 
   def score(
@@ -102,7 +158,7 @@ class _Ranker:
     protocol = self._experiment.protocol
     database_codes = self.codes(database, bank=bank)
     distance = self._experiment.method.distance
-    if distance is None:
+    if self._encoded.outputs is None:
       return metrics.evaluate(
         self.codes(query),
         database_codes,

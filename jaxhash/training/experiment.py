@@ -11,7 +11,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxhash import lookup, metrics
 from jaxhash.core import Encoder, HashMethod, Info, PyTree, Variables
-from jaxhash.data.pipeline import make_pipeline
+from jaxhash.data.pipeline import make_pipeline, visible_labels
 from jaxhash.data.types import Dataset, Pipeline, Split
 from jaxhash.data.validate import check_dataset
 from jaxhash.training.optimizer import make_optimizer

@@ -31,11 +31,8 @@ ENCODERS = {
   'mlp_bn': (partial(mlp, hidden=(16, 8), head='bn', dropout=0.5), (12,)),
   'cnn': (partial(cnn, channels=(4, 8), hidden=8, dropout=0.5), (8, 8, 1)),
   'cnn_plain': (partial(cnn, channels=(4,), batch_norm=False), (7, 5, 3)),
-  'resnet18': (partial(resnet18, width_multiplier=0.0625), (8, 8, 3)),
-  'resnet50': (
-    partial(resnet50, width_multiplier=0.03125, head='bn'),
-    (8, 8, 3),
-  ),
+  'resnet': (partial(_resnet, bottleneck=False), (8, 8, 3)),
+  'bottleneck': (partial(_resnet, bottleneck=True, head='bn'), (8, 8, 3)),
 }
 
 
@@ -44,12 +41,18 @@ def _inputs(shape, batch=8, seed=1):
 
 
 @functools.cache
-def _build(name, dtype='float32'):
+def _initialized(name):
+  factory, shape = ENCODERS[name]
+  return factory(WIDTH).init(KEY, _inputs(shape))
+
+
+@functools.cache
+def _build(name, *, dtype):
   factory, shape = ENCODERS[name]
   encoder = factory(WIDTH, dtype=dtype)
-  inputs = _inputs(shape)
   train = jax.jit(partial(encoder.apply, train=True))
-  return encoder, train, inputs, *encoder.init(KEY, inputs)
+  # The dtype is that of the arithmetic, parameters are the same.
+  return encoder, train, _inputs(shape), *_initialized(name)
 
 
 def _close(a, b, rtol=1e-5, atol=1e-5):
@@ -59,7 +62,7 @@ def _close(a, b, rtol=1e-5, atol=1e-5):
 @pytest.mark.parametrize('name', ENCODERS)
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_shapes_and_dtypes(name, dtype):
-  _, train, inputs, params, state = _build(name, dtype)
+  _, train, inputs, params, state = _build(name, dtype=dtype)
   outputs, new_state = train(params, state, inputs, key=KEY)
   assert outputs.logits.shape == (8, WIDTH)
   assert outputs.features.ndim == 2
@@ -70,7 +73,7 @@ def test_shapes_and_dtypes(name, dtype):
 
 @pytest.mark.parametrize('name', ENCODERS)
 def test_init_from_a_shape_gives_plain_dicts(name):
-  encoder, _, inputs, params, state = _build(name)
+  encoder, _, inputs, params, state = _build(name, dtype='float32')
   spec = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
   _close((params, state), encoder.init(KEY, spec), rtol=0, atol=0)
   shapes = jax.eval_shape(encoder.init, KEY, spec)
@@ -83,7 +86,7 @@ def test_init_from_a_shape_gives_plain_dicts(name):
 
 @pytest.mark.parametrize('name', ENCODERS)
 def test_evaluation_keeps_the_state_and_rows_apart(name):
-  encoder, train, inputs, params, state = _build(name)
+  encoder, train, inputs, params, state = _build(name, dtype='float32')
   # Running statistics other than the initial ones.
   _, state = train(params, state, inputs, key=KEY)
   outputs, after = encoder.apply(params, state, inputs, train=False)
@@ -98,7 +101,7 @@ def test_evaluation_keeps_the_state_and_rows_apart(name):
 
 @pytest.mark.parametrize('name', ENCODERS)
 def test_training_moves_the_running_statistics(name):
-  _, train, inputs, params, state = _build(name)
+  _, train, inputs, params, state = _build(name, dtype='float32')
   _, after = train(params, state, inputs, key=KEY)
   assert jax.tree.structure(after) == jax.tree.structure(state)
   if name in ('mlp', 'cnn_plain'):
@@ -127,7 +130,7 @@ def test_dropout_is_the_key_and_training_only():
 
 @pytest.mark.parametrize('name', ['mlp_bn', 'cnn', 'resnet'])
 def test_stacked_parameters_train_as_each_alone(name):
-  """Several seeds at once: vmap over parameters, state and key."""
+  """Several runs at once: vmap over parameters, state and key."""
   factory, shape = ENCODERS[name]
   encoder, inputs = factory(WIDTH), _inputs(shape)
   keys = jax.random.split(KEY, 2)
@@ -141,7 +144,9 @@ def test_stacked_parameters_train_as_each_alone(name):
 
     return jax.grad(loss, has_aux=True)(params)
 
-  variables = jax.vmap(encoder.init, in_axes=(0, None))(keys, inputs)
+  variables = jax.tree.map(
+    lambda x: jnp.stack([x, 0.5 * x]), _initialized(name)
+  )
   stacked = jax.jit(jax.vmap(grad))(*variables, keys)
   assert any(jnp.any(leaf != 0) for leaf in jax.tree.leaves(stacked[0]))
   # Batch normalisation of few rows magnifies the rounding of the order of sums.
@@ -156,7 +161,7 @@ def test_stacked_parameters_train_as_each_alone(name):
 @pytest.mark.parametrize('name', ['mlp_bn', 'cnn', 'resnet'])
 def test_mesh_equals_one_device(name):
   """Sharded rows see the statistics of the global batch."""
-  _, train, _, params, state = _build(name)
+  _, train, _, params, state = _build(name, dtype='float32')
   # Rows of different scales: statistics of a shard would be far off.
   inputs = _inputs(ENCODERS[name][1], batch=16)
   scale = jnp.arange(1.0, 17.0).reshape(16, *[1] * (inputs.ndim - 1))
@@ -224,3 +229,14 @@ def test_refuses_arguments(build, message):
 def test_init_refuses_inputs(encoder, shape, message):
   with pytest.raises(ValueError, match=message):
     encoder.init(KEY, jax.ShapeDtypeStruct((2, *shape), jnp.float32))
+
+
+def test_init_of_several_seeds_at_once():
+  encoder, inputs = mlp(WIDTH), _inputs((12,))
+  keys = jax.random.split(KEY, 2)
+  params, _ = jax.vmap(encoder.init, in_axes=(0, None))(keys, inputs)
+  for i in range(2):
+    _close(
+      jax.tree.map(lambda x, i=i: x[i], params),
+      encoder.init(keys[i], inputs)[0],
+    )

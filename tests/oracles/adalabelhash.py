@@ -51,5 +51,6 @@ def semi(
     if first - second >= gap:
       used.append(n)
       pseudo.append(int(np.argmax(scores[n])))
-  part = hinge(codes[used], codewords, pseudo, margin=unlabelled_margin)
+  pairs = hinge_pairs(codes[used], codewords, pseudo, margin=unlabelled_margin)
+  part = sum(pairs.values()) / np.sum(~labelled)
   return loss + weight * part, len(used)

@@ -65,7 +65,7 @@ def test_refuses():
   features, key = jnp.ones((4, 3)), jax.random.key(0)
   with pytest.raises(ValueError, match=r'num_bits=4 .* length 3'):
     itq.fit(features, key, num_bits=4)
-  with pytest.raises(ValueError, match='num_iterations.*-1'):
+  with pytest.raises(ValueError, match=r'num_iterations.*-1'):
     itq.fit(features, key, num_bits=2, num_iterations=-1)
 
 
@@ -74,8 +74,7 @@ def _mean_average_precision(query, database, relevant):
   distance = (query.shape[1] - query @ database.T) // 2
   total = 0.0
   for d, r in zip(distance, relevant):
-    r = r[np.argsort(d, kind='stable')]
-    ranks = np.flatnonzero(r) + 1
+    ranks = np.flatnonzero(r[np.argsort(d, kind='stable')]) + 1
     total += np.mean(np.arange(1, len(ranks) + 1) / ranks)
   return total / len(query)
 

@@ -1,0 +1,132 @@
+"""Losses on a mesh of four devices are the losses on one."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxhash.losses import hardest_negative_hinge_loss
+
+DEVICES = 4
+pytestmark = pytest.mark.skipif(
+  jax.device_count() < DEVICES, reason='needs four devices'
+)
+losses = pytest.mark.parametrize(
+  'loss',
+  [
+    hardest_negative_hinge_loss,
+    functools.partial(hardest_negative_hinge_loss, floor_negatives=False),
+  ],
+  ids=['floor', 'clean'],
+)
+
+
+def mesh_of_four():
+  return jax.make_mesh(
+    (DEVICES,),
+    ('data',),
+    axis_types=(AxisType.Auto,),
+    devices=jax.devices()[:DEVICES],
+  )
+
+
+def problem(multi=False):
+  keys = jax.random.split(jax.random.key(0), 3)
+  codes = jnp.tanh(jax.random.normal(keys[0], (16, 8)))
+  codewords = jnp.tanh(jax.random.normal(keys[1], (5, 8)))
+  if multi:
+    labels = jax.random.bernoulli(keys[2], 0.3, (16, 5)).at[0].set(False)
+  else:
+    labels = jax.random.randint(keys[2], (16,), 0, 5)
+  return codes, codewords, labels
+
+
+def assert_close(actual, expected):
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6),
+    actual,
+    expected,
+  )
+
+
+@losses
+@pytest.mark.parametrize('multi', [False, True])
+def test_jit_of_a_sharded_batch(loss, multi):
+  codes, codewords, labels = problem(multi)
+  mesh = mesh_of_four()
+  rows, whole = NamedSharding(mesh, P('data')), NamedSharding(mesh, P())
+  step = jax.value_and_grad(loss, argnums=(0, 1))
+  actual = jax.jit(step)(
+    jax.device_put(codes, rows),
+    jax.device_put(codewords, whole),
+    jax.device_put(labels, rows),
+  )
+  assert_close(actual, step(codes, codewords, labels))
+
+
+@losses
+def test_pmean_under_shard_map(loss):
+  codes, codewords, labels = problem()
+
+  @functools.partial(
+    jax.shard_map,
+    mesh=mesh_of_four(),
+    in_specs=(P('data'), P(), P('data')),
+    out_specs=P(),
+  )
+  def sharded(codes, codewords, labels):
+    return jax.lax.pmean(loss(codes, codewords, labels), 'data')
+
+  step = jax.jit(jax.value_and_grad(sharded, argnums=(0, 1)))
+  expected = jax.value_and_grad(loss, argnums=(0, 1))(codes, codewords, labels)
+  assert_close(step(codes, codewords, labels), expected)
+
+
+@losses
+def test_sum_and_count_under_shard_map(loss):
+  # Shards have different numbers of positives, so a pmean would be wrong.
+  codes, codewords, labels = problem(multi=True)
+
+  @functools.partial(
+    jax.shard_map,
+    mesh=mesh_of_four(),
+    in_specs=(P('data'), P(), P('data')),
+    out_specs=P(),
+  )
+  def sharded(codes, codewords, labels):
+    total = loss(codes, codewords, labels, reduce_fn=jnp.sum)
+    return jax.lax.psum(total, 'data') / jax.lax.psum(
+      labels.sum().astype(jnp.float32), 'data'
+    )
+
+  step = jax.jit(jax.value_and_grad(sharded, argnums=(0, 1)))
+  expected = jax.value_and_grad(loss, argnums=(0, 1))(codes, codewords, labels)
+  assert_close(step(codes, codewords, labels), expected)
+
+
+@losses
+def test_pmean_of_loss_and_gradient_under_pmap(loss):
+  codes, codewords, labels = problem()
+
+  @functools.partial(
+    jax.pmap,
+    axis_name='data',
+    in_axes=(0, None, 0),
+    devices=jax.devices()[:DEVICES],
+  )
+  def step(codes, codewords, labels):
+    return jax.lax.pmean(
+      jax.value_and_grad(loss, argnums=1)(codes, codewords, labels), 'data'
+    )
+
+  shards = [a.reshape(DEVICES, -1, *a.shape[1:]) for a in (codes, labels)]
+  actual = step(shards[0], codewords, shards[1])
+  expected = jax.value_and_grad(loss, argnums=1)(codes, codewords, labels)
+  assert_close(
+    actual,
+    jax.tree.map(lambda a: jnp.stack([a] * DEVICES), expected),
+  )
