@@ -195,12 +195,12 @@ def quantised(num_bits, num_codewords=4):
   def distances(variables, logits):
     parts = jnp.stack([logits[:, :half], logits[:, half:]])
     books = variables.params['codebooks']
-    return jnp.square(parts[:, :, None] - books[:, None]).sum(-1)
+    return jnp.square(parts[:, :, None] - books[:, None]).mean(-1)
 
   def loss(variables, outputs, batch, *, key, step):
     labels = jax.nn.one_hot(batch['labels'], num_bits)
     error = distances(variables, outputs.logits).min(-1).sum(0)
-    fit = jnp.square(outputs.logits - 3.0 * labels).sum(-1)
+    fit = jnp.square(outputs.logits - 3.0 * labels).mean(-1)
     return (error + fit).mean(), Aux({'error': error.mean()})
 
   def encode(variables, outputs: Outputs):

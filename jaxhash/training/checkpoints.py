@@ -158,7 +158,9 @@ class Checkpoints:
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding),
       like,
     )
-    digest = jax.ShapeDtypeStruct((32,), np.uint8)
+    digest = jax.ShapeDtypeStruct(
+      (32,), np.uint8, sharding=abstract.step.sharding
+    )
     tree = self._open().load(step, {'state': abstract, 'digest': digest})
     if not np.array_equal(tree['digest'], state_digest(tree['state'])):
       raise ValueError('its contents do not have the digest they were saved by')

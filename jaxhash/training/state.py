@@ -25,7 +25,8 @@ class TrainState(NamedTuple):
     opt_state: of the optax transformation.
     key: PRNG key of the run; the key of a step is `fold_in(key, step)`.
     failed_step: the first step whose loss or gradient was not finite, int32,
-      -1 while there is none. From it on nothing but `step` changes.
+      -1 while there is none. From it on nothing but `step` changes. Not
+      vmapped either: seeds that are trained together stop together.
   """
 
   step: Any

@@ -22,6 +22,8 @@ def make_train_step(
   encoder: Encoder,
   optimizer: optax.GradientTransformation,
   prepare: Callable[[PyTree, Batch, jax.Array], Batch],
+  *,
+  seeds_axis: str | None = None,
 ) -> TrainStep:
   """Makes the pure train step.
 
@@ -32,11 +34,16 @@ def make_train_step(
       through features and logits alike.
     optimizer: over `{'encoder': ..., 'method': ...}`.
     prepare: `Pipeline.prepare`.
+    seeds_axis: name of the `jax.vmap` axis along which seeds are trained
+      together, None for a single run. All stop where one fails: a branch on
+      one seed alone would turn every `lax.cond` inside into a select, and a
+      closed-form solve now and then into one at every step.
 
   Returns:
     `(state, data, batch) -> (state, metrics)`, pure, to be jitted with its
     state donated. A loss or gradient that is not finite is recorded in
-    `failed_step` and freezes the state.
+    `failed_step` and freezes the state but for `step`. Under `jax.vmap` the
+    `step` and `failed_step` of the state are not mapped.
   """
 
   def train_step(
@@ -68,7 +75,7 @@ def make_train_step(
     (loss, (outputs, encoder_state, aux)), gradients = jax.value_and_grad(
       loss_fn, has_aux=True
     )(state.params)
-    norm = optax.global_norm(gradients)
+    norm = optax.tree.norm(gradients)
 
     def advance(state: TrainState) -> TrainState:
       updates, opt_state = optimizer.update(
@@ -87,9 +94,13 @@ def make_train_step(
       first = jnp.where(state.failed_step < 0, state.step, state.failed_step)
       return state._replace(failed_step=first)
 
-    sound = jnp.isfinite(loss) & jnp.isfinite(norm) & (state.failed_step < 0)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    if seeds_axis is not None:
+      finite = jax.lax.pmin(finite.astype(jnp.int32), seeds_axis) > 0
     step = state.step
-    state = jax.lax.cond(sound, advance, freeze, state)
+    state = jax.lax.cond(
+      finite & (state.failed_step < 0), advance, freeze, state
+    )
     metrics = {**aux.metrics, 'loss': loss, 'gradient_norm': norm}
     return state._replace(step=step + 1), metrics
 

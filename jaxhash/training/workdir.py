@@ -7,6 +7,7 @@ pictures.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -120,7 +121,8 @@ def write_json(path: pathlib.Path, value: Any) -> None:
       os.fsync(f.fileno())
     part.replace(path)
   except OSError as e:
-    part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+      part.unlink()
     raise RunError(f'cannot write {path}: {e.strerror}') from e
 
 

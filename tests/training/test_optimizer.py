@@ -78,7 +78,7 @@ def test_clipping_bounds_the_norm_of_a_group():
   updates = one_step(
     {**CONFIG, 'name': 'sgd', 'momentum': 0.0, 'clip_norm': 0.5}
   )
-  norm = float(optax.global_norm(updates))
+  norm = float(optax.tree.norm(updates))
   assert norm == pytest.approx(0.1 * 0.5, rel=1e-5)
 
 

@@ -1,0 +1,83 @@
+"""All that moves the number called mAP, in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+__all__ = ['EvaluationProtocol']
+
+KNOWN = {
+  'denominator': ('retrieved', 'relevant', 'min'),
+  'empty': ('zero', 'skip'),
+  'ties': ('expected',),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationProtocol:
+  """How a ranking is scored.
+
+  Attributes:
+    at: R of mAP@R, the number of items that a query retrieves, at least 1;
+      None retrieves the whole database.
+    denominator: what the sum of precisions is divided by. `retrieved`: the
+      relevant items among the first R, as nearly all hashing papers do, by
+      which [+, -, -] scores more than [+, -, +]. `relevant`: all relevant
+      items of the database. `min`: the smaller of these and R.
+    empty: what a query counts whose denominator is 0. `zero`: an AP of 0.
+      `skip`: nothing, the mean is over the other queries.
+    ties: order of equally distant items. `expected`: the mean over all
+      orders.
+
+  Raises:
+    ValueError: a value is unknown or out of range.
+
+  Example:
+    >>> str(EvaluationProtocol(at=5000))
+    'mAP@5000 ties=expected denominator=retrieved empty=zero'
+  """
+
+  at: int | None = None
+  denominator: str = 'retrieved'
+  empty: str = 'zero'
+  ties: str = 'expected'
+
+  def __post_init__(self) -> None:
+    check_at(self.at)
+    for field in KNOWN:
+      check_choice(field, getattr(self, field))
+
+  def __str__(self) -> str:
+    at = 'ALL' if self.at is None else self.at
+    return (
+      f'mAP@{at} ties={self.ties} denominator={self.denominator} '
+      f'empty={self.empty}'
+    )
+
+  def to_dict(self) -> dict[str, Any]:
+    """The fields as plain values for JSON; gives the protocol back by `**`."""
+    return dataclasses.asdict(self)
+
+  def digest(self) -> str:
+    """Twelve hex digits: equal for equal protocols, in any process."""
+    text = json.dumps(self.to_dict(), sort_keys=True, separators=(',', ':'))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check_at(at: Any) -> None:
+  """A cut-off is None or an int of at least 1."""
+  if at is None:
+    return
+  if isinstance(at, bool) or not isinstance(at, int) or at < 1:
+    raise ValueError(f'at must be None (all) or an int >= 1, got {at!r}')
+
+
+def check_choice(field: str, value: Any) -> None:
+  """A rule must be one of the known ones."""
+  if value not in KNOWN[field]:
+    raise ValueError(
+      f'unknown {field} {value!r}; known: {", ".join(KNOWN[field])}'
+    )
