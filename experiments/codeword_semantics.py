@@ -127,7 +127,9 @@ def confusion(experiment: training.Experiment) -> np.ndarray:
   rows = split.val if len(split.val) else split.query
 
   def features(rows: np.ndarray) -> np.ndarray:
-    inputs = experiment.pipeline.preprocess(np.asarray(dataset.inputs[rows]))
+    inputs = experiment.pipeline.preprocess(
+      experiment.pipeline.data, np.asarray(dataset.inputs[rows])
+    )
     return np.asarray(jax.device_get(inputs)).reshape(len(rows), -1)
 
   classifier = LogisticRegression(max_iter=50, C=0.1)

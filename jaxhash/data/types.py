@@ -62,7 +62,9 @@ class Pipeline(NamedTuple):
 
   Attributes:
     data: arrays that live on the device during the run, replicated, given to
-      every call of `prepare`; `()` where batches come from the host.
+      every call of `prepare` and `preprocess`: the rows where they fit, and
+      the statistics to normalise by. Different seeds have different ones, so
+      they are arguments and not constants of the compiled step.
     batch: `step -> Batch` of NumPy arrays with leading axis `batch_size`,
       on the host; a pure function of the step, so that resuming needs nothing.
       Always has `index` int32 `[batch]`: the position within `split.train`.
@@ -71,8 +73,9 @@ class Pipeline(NamedTuple):
       float32 `[views * batch, ...]` (view-major), `labels` and, in
       semi-supervised splits alone, `labelled` bool `[batch]`; hidden labels
       are -1, or all zero for multi-hot ones.
-    preprocess: `raw inputs -> float32 inputs`, the same normalisation without
-      augmentation, for encoding; pure and jittable.
+    preprocess: `(data, raw inputs) -> float32 inputs`, the same normalisation
+      without augmentation, for encoding; pure and jittable. It needs
+      `data['statistics']` alone.
     batch_size: rows in a batch.
     steps_per_epoch: whole batches in one pass over train.
   """
@@ -80,6 +83,6 @@ class Pipeline(NamedTuple):
   data: PyTree
   batch: Callable[[int], Batch]
   prepare: Callable[..., Batch]
-  preprocess: Callable[[Any], Any]
+  preprocess: Callable[[PyTree, Any], Any]
   batch_size: int
   steps_per_epoch: int

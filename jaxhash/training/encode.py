@@ -52,6 +52,10 @@ class RowEncoder:
     self._batch_size = -(-batch_size // devices) * devices
     self._progress = progress
     self._sharding = NamedSharding(experiment.mesh, PartitionSpec('data'))
+    self._data = jax.device_put(
+      {'statistics': experiment.pipeline.data['statistics']},
+      NamedSharding(experiment.mesh, PartitionSpec()),
+    )
     self._step = jax.jit(
       make_encode_step(
         experiment.method, experiment.encoder, experiment.pipeline.preprocess
@@ -78,7 +82,7 @@ class RowEncoder:
       padded = np.resize(chunk, self._batch_size)
       inputs = np.asarray(self._experiment.dataset.inputs[padded])
       batch_codes, batch_outputs = self._step(
-        state, jax.device_put(inputs, self._sharding)
+        state, self._data, jax.device_put(inputs, self._sharding)
       )
       codes.append(np.asarray(batch_codes)[: len(chunk)])
       if keep_outputs:

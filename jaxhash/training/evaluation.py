@@ -75,7 +75,8 @@ def evaluate_shallow(
 
   def features(rows: np.ndarray) -> jax.Array:
     raw = jax.numpy.asarray(inputs[rows])
-    return experiment.pipeline.preprocess(raw).reshape(len(rows), -1)
+    data = experiment.pipeline.data
+    return experiment.pipeline.preprocess(data, raw).reshape(len(rows), -1)
 
   model = shallow.fit(
     features(split.train),

@@ -110,8 +110,8 @@ def make_train_step(
 def make_encode_step(
   method: HashMethod,
   encoder: Encoder,
-  preprocess: Callable[[Any], Any],
-) -> Callable[[TrainState, jax.Array], tuple[jax.Array, Outputs]]:
+  preprocess: Callable[[PyTree, Any], Any],
+) -> Callable[[TrainState, PyTree, jax.Array], tuple[jax.Array, Outputs]]:
   """Makes the pure encode step.
 
   Args:
@@ -120,16 +120,17 @@ def make_encode_step(
     preprocess: `Pipeline.preprocess`.
 
   Returns:
-    `(state, raw inputs [batch, ...]) -> (codes, Outputs)`, pure, to be jitted.
+    `(state, data, raw inputs [batch, ...]) -> (codes, Outputs)`, pure, to be
+    jitted.
   """
 
   def encode_step(
-    state: TrainState, inputs: jax.Array
+    state: TrainState, data: PyTree, inputs: jax.Array
   ) -> tuple[jax.Array, Outputs]:
     outputs, _ = encoder.apply(
       state.params['encoder'],
       state.encoder_state,
-      preprocess(inputs),
+      preprocess(data, inputs),
       train=False,
     )
     return method.encode(method_variables(state), outputs), outputs

@@ -1,0 +1,37 @@
+"""The protocol of the embedded digits."""
+
+from __future__ import annotations
+
+from jaxhash.data.protocols import general
+from jaxhash.data.types import Dataset, Split
+
+__all__ = ['digits']
+
+
+def digits(
+  dataset: Dataset, *, seed: int = 0, num_labelled: int | None = None
+) -> Split:
+  """1,000 train, 100 val and 200 query rows; the database is all but query.
+
+  Drawn at random, 100, 10 and 20 of each of the ten classes; the database has
+  the other 1,597 rows.
+
+  Args:
+    dataset: the digits.
+    seed: of the draw.
+    num_labelled: train rows of each class whose labels may be seen; None: all.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: a class has too few rows.
+  """
+  return general.per_class(
+    dataset,
+    seed=seed,
+    num_query=20,
+    num_train=100,
+    num_val=10,
+    num_labelled=num_labelled,
+  )

@@ -1,0 +1,264 @@
+"""Protocols for any data set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxhash.data.splits import check_split
+from jaxhash.data.types import Dataset, Split
+
+__all__ = [
+  'held_out_queries',
+  'leave_one_out',
+  'official',
+  'per_class',
+  'random_rows',
+]
+
+
+def per_class(
+  dataset: Dataset,
+  *,
+  seed: int = 0,
+  num_query: int,
+  num_train: int,
+  num_val: int = 0,
+  train_in_database: bool = True,
+  num_labelled: int | None = None,
+) -> Split:
+  """The same number of rows of each class, drawn at random from all rows.
+
+  The database is all rows but the queries (and but train where that is
+  asked). Val rows stay in the database; they are left out of it while they
+  are the queries.
+
+  Args:
+    dataset: single-label.
+    seed: of the draw.
+    num_query: queries of each class.
+    num_train: train rows of each class.
+    num_val: rows of each class to choose by, outside train.
+    train_in_database: whether train rows are searched too.
+    num_labelled: train rows of each class whose labels may be seen; None: all.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: a class has too few rows, or the set is multi-label.
+  """
+  name = _with_labelled(
+    f'per_class(num_query={num_query}, num_train={num_train}, '
+    f'num_val={num_val}, train_in_database={train_in_database}',
+    num_labelled,
+    f', seed={seed})',
+  )
+  rng = np.random.default_rng(seed)
+  rows = np.arange(len(dataset.labels))
+  query, train, val = _draw(
+    dataset, rows, [num_query, num_train, num_val], rng, name
+  )
+  return _finish(
+    dataset,
+    name,
+    train,
+    val,
+    query,
+    np.setdiff1d(
+      rows, query if train_in_database else np.union1d(query, train)
+    ),
+    num_labelled,
+    rng,
+  )
+
+
+def official(
+  dataset: Dataset,
+  *,
+  seed: int = 0,
+  num_val: int = 0,
+  num_labelled: int | None = None,
+) -> Split:
+  """The official test part searches the official train part, which trains.
+
+  Args:
+    dataset: with an official split.
+    seed: of the draw of val and of the labelled rows.
+    num_val: rows of each class that are taken out of train to choose by; they
+      stay in the database. 0 for the final fit on all of train.
+    num_labelled: train rows of each class whose labels may be seen; None: all.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: there is no official split, or a class has too few rows.
+  """
+  name = _with_labelled(
+    f'official(num_val={num_val}', num_labelled, f', seed={seed})'
+  )
+  first, second = _official_parts(dataset, name)
+  rng = np.random.default_rng(seed)
+  (val,) = _draw(dataset, first, [num_val], rng, name)
+  train = np.setdiff1d(first, val)
+  return _finish(dataset, name, train, val, second, first, num_labelled, rng)
+
+
+def leave_one_out(dataset: Dataset, *, seed: int = 0) -> Split:
+  """The official test part searches itself, each query left out of its ranking.
+
+  The protocol of Barz and Denzler (2019) for hierarchical metrics. Train is
+  the official train part.
+
+  Args:
+    dataset: with an official split.
+    seed: nothing is drawn.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: there is no official split.
+  """
+  del seed
+  name = 'leave_one_out()'
+  train, query = _official_parts(dataset, name)
+  split = Split(name, _rows(train), _rows([]), _rows(query), _rows(query))
+  return check_split(split, len(dataset.labels), leave_one_out=True)
+
+
+def held_out_queries(
+  dataset: Dataset, *, seed: int = 0, num_query: int, num_val: int = 0
+) -> Split:
+  """Some official test rows search all others; the official train part trains.
+
+  Args:
+    dataset: with an official split.
+    seed: of the draw.
+    num_query: test rows, over all classes, that search.
+    num_val: test rows, over all classes, to choose by; they are searched too.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: there is no official split, or too few test rows.
+  """
+  name = (
+    f'held_out_queries(num_query={num_query}, num_val={num_val}, seed={seed})'
+  )
+  train, test = _official_parts(dataset, name)
+  if num_query + num_val > len(test):
+    raise ValueError(f'{name}: the test part has {len(test)} rows')
+  drawn = np.random.default_rng(seed).permutation(test)
+  query, val = drawn[:num_query], drawn[num_query : num_query + num_val]
+  database = np.setdiff1d(np.arange(len(dataset.labels)), query)
+  split = Split(name, *(_rows(r) for r in (train, val, query, database)))
+  return check_split(split, len(dataset.labels))
+
+
+def random_rows(
+  dataset: Dataset,
+  *,
+  seed: int = 0,
+  num_query: int,
+  num_train: int,
+  num_val: int = 0,
+  train_in_database: bool = True,
+) -> Split:
+  """Rows drawn at random whatever their labels, for multi-label sets.
+
+  Args:
+    dataset: any.
+    seed: of the draw.
+    num_query: number of queries.
+    num_train: number of train rows.
+    num_val: number of rows to choose by, outside train.
+    train_in_database: whether train rows are searched too.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: there are too few rows.
+  """
+  name = (
+    f'random_rows(num_query={num_query}, num_train={num_train}, '
+    f'num_val={num_val}, train_in_database={train_in_database}, seed={seed})'
+  )
+  count = len(dataset.labels)
+  if num_query + num_train + num_val >= count:
+    raise ValueError(f'{name}: there are only {count} rows')
+  drawn = np.random.default_rng(seed).permutation(count)
+  query, train, val, _ = np.split(
+    drawn, np.cumsum([num_query, num_train, num_val])
+  )
+  searched = query if train_in_database else np.union1d(query, train)
+  database = np.setdiff1d(drawn, searched)
+  split = Split(name, *(_rows(r) for r in (train, val, query, database)))
+  return check_split(split, count)
+
+
+def _official_parts(
+  dataset: Dataset, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+  if dataset.num_official_train is None:
+    raise ValueError(f'{name}: {dataset.name} has no official split')
+  rows = np.arange(len(dataset.labels))
+  return rows[: dataset.num_official_train], rows[dataset.num_official_train :]
+
+
+def _draw(
+  dataset: Dataset,
+  rows: np.ndarray,
+  counts: list[int],
+  rng: np.random.Generator,
+  name: str,
+) -> list[np.ndarray]:
+  """Disjoint parts of `rows` with so many rows of each class."""
+  if dataset.labels.ndim != 1:
+    raise ValueError(
+      f'{name} draws the same number of each class; {dataset.name} is '
+      'multi-label: use random_rows'
+    )
+  if min(counts) < 0:
+    raise ValueError(f'{name}: a number of rows is negative')
+  parts: list[list[np.ndarray]] = [[] for _ in counts]
+  for label in range(dataset.num_classes):
+    members = rng.permutation(rows[dataset.labels[rows] == label])
+    if sum(counts) > len(members):
+      raise ValueError(
+        f'{name}: class {dataset.class_names[label]!r} has {len(members)} '
+        f'rows, {sum(counts)} are wanted'
+      )
+    cuts = np.split(members, np.cumsum(counts))
+    for part, cut in zip(parts, cuts):
+      part.append(cut)
+  return [np.concatenate(part) for part in parts]
+
+
+def _finish(
+  dataset: Dataset,
+  name: str,
+  train: np.ndarray,
+  val: np.ndarray,
+  query: np.ndarray,
+  database: np.ndarray,
+  num_labelled: int | None,
+  rng: np.random.Generator,
+) -> Split:
+  labelled = None
+  if num_labelled is not None:
+    (labelled,) = _draw(dataset, train, [num_labelled], rng, name)
+    labelled = _rows(labelled)
+  parts = (_rows(r) for r in (train, val, query, database))
+  return check_split(Split(name, *parts, labelled), len(dataset.labels))
+
+
+def _rows(rows: np.ndarray | list[int]) -> np.ndarray:
+  return np.sort(np.asarray(rows, np.int32))
+
+
+def _with_labelled(start: str, num_labelled: int | None, end: str) -> str:
+  middle = '' if num_labelled is None else f', num_labelled={num_labelled}'
+  return start + middle + end

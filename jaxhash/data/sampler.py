@@ -1,0 +1,97 @@
+"""Which rows are in which batch: pure functions of the step."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+__all__ = ['epoch_sampler', 'semi_supervised_sampler']
+
+Sampler = Callable[[int], np.ndarray]
+
+
+def epoch_sampler(num_rows: int, batch_size: int, *, seed: int) -> Sampler:
+  """Each epoch a fresh permutation, cut into whole batches.
+
+  Args:
+    num_rows: rows to draw from.
+    batch_size: rows of a batch; what is left of an epoch is dropped, other
+      rows in each.
+    seed: of the permutations.
+
+  Returns:
+    `step -> positions`, int32 `[batch_size]`, without repetition. The same
+    step gives the same rows on every machine and in every order of calls.
+
+  Raises:
+    ValueError: a batch has more rows than there are, or less than one.
+
+  Example:
+    >>> sampler = epoch_sampler(6, 3, seed=0)
+    >>> sorted(np.concatenate([sampler(2), sampler(3)]).tolist())
+    [0, 1, 2, 3, 4, 5]
+  """
+  if not 1 <= batch_size <= num_rows:
+    raise ValueError(
+      f'batch_size must be from 1 to the {num_rows} rows there are, got '
+      f'{batch_size}'
+    )
+  steps_per_epoch = num_rows // batch_size
+
+  @functools.lru_cache(maxsize=2)
+  def permutation(epoch: int) -> np.ndarray:
+    rng = np.random.default_rng((seed, epoch))
+    return rng.permutation(num_rows).astype(np.int32)
+
+  def sampler(step: int) -> np.ndarray:
+    epoch, batch = divmod(step, steps_per_epoch)
+    return permutation(epoch)[batch * batch_size : (batch + 1) * batch_size]
+
+  return sampler
+
+
+def semi_supervised_sampler(
+  labelled: np.ndarray, num_labelled: int, batch_size: int, *, seed: int
+) -> Sampler:
+  """Batches with a fixed number of labelled rows, which come first.
+
+  Labelled and unlabelled rows are permuted apart, each in epochs of its own.
+
+  Args:
+    labelled: which rows have a label, bool `[rows]`.
+    num_labelled: labelled rows of a batch; the others are unlabelled.
+    batch_size: rows of a batch.
+    seed: of the permutations.
+
+  Returns:
+    `step -> positions`, int32 `[batch_size]`.
+
+  Raises:
+    ValueError: a part of the batch has more rows than there are.
+
+  Example:
+    >>> labelled = np.array([True, False, False, True])
+    >>> semi_supervised_sampler(labelled, 1, 2, seed=0)(0).shape
+    (2,)
+  """
+  parts = []
+  for rows, count, name in (
+    (np.flatnonzero(labelled), num_labelled, 'labelled'),
+    (np.flatnonzero(~labelled), batch_size - num_labelled, 'unlabelled'),
+  ):
+    if not 1 <= count <= len(rows):
+      raise ValueError(
+        f'a batch of {batch_size} with {num_labelled} labelled rows has '
+        f'{count} {name} rows; there are {len(rows)}'
+      )
+    part_seed = seed * 2 + (name == 'labelled')
+    parts.append((rows, epoch_sampler(len(rows), count, seed=part_seed)))
+
+  def sampler(step: int) -> np.ndarray:
+    return np.concatenate([rows[part(step)] for rows, part in parts]).astype(
+      np.int32
+    )
+
+  return sampler

@@ -1,0 +1,69 @@
+"""CIFAR through TensorFlow Datasets' data sources, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+from tqdm import tqdm
+
+from jaxhash.data.types import Dataset
+
+__all__ = ['cifar10', 'cifar100']
+
+
+def cifar10(*, data_dir: str | None = None) -> Dataset:
+  """CIFAR-10 from a prepared tfds directory (array_record).
+
+  Args:
+    data_dir: where tfds keeps its sets; the environment's `TFDS_DATA_DIR`, or
+      tfds's own default `~/tensorflow_datasets`, if None.
+
+  Returns:
+    uint8 images `[60000, 32, 32, 3]`, official train rows first.
+
+  Raises:
+    ValueError: the set is not there; says where it looked and what helps.
+  """
+  return _load('cifar10', data_dir)
+
+
+def cifar100(*, data_dir: str | None = None) -> Dataset:
+  """CIFAR-100, its 100 fine labels; as `cifar10`."""
+  return _load('cifar100', data_dir)
+
+
+def _load(name: str, data_dir: str | None) -> Dataset:
+  import tensorflow_datasets as tfds
+
+  folder = pathlib.Path(
+    data_dir or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
+  ).expanduser()
+  versions = sorted((folder / name).glob('*/dataset_info.json'))
+  if not versions:
+    raise ValueError(
+      f'no prepared {name} in {folder / name}. tfds prepares it by '
+      f"tfds.builder('{name}', file_format='array_record')"
+      '.download_and_prepare(), which needs TensorFlow and the network; name '
+      'its folder by --config.dataset.data_dir or TFDS_DATA_DIR. Arrays work '
+      'too: a folder with train_images.npy, train_labels.npy, '
+      'test_images.npy, test_labels.npy, and --config.dataset.name=arrays '
+      '--config.dataset.folder=FOLDER'
+    )
+  builder = tfds.builder_from_directory(versions[-1].parent)
+  images, labels = [], []
+  for part in ('train', 'test'):
+    source = builder.as_data_source(part)
+    for i in tqdm(range(len(source)), desc=f'{name} {part}', leave=False):
+      row = source[i]
+      images.append(row['image'])
+      labels.append(row['label'])
+  return Dataset(
+    name=name,
+    inputs=np.stack(images),
+    labels=np.asarray(labels, np.int32),
+    num_classes=builder.info.features['label'].num_classes,
+    class_names=tuple(builder.info.features['label'].names),
+    num_official_train=len(builder.as_data_source('train')),
+  )

@@ -1,0 +1,98 @@
+"""Splits: checks, digests and files."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+import numpy as np
+
+from jaxhash.data.types import Split
+
+__all__ = ['check_split', 'load_split', 'save_split', 'split_digest']
+
+PARTS = ('train', 'val', 'query', 'database')
+
+
+def check_split(
+  split: Split, num_rows: int, *, leave_one_out: bool = False
+) -> Split:
+  """Returns the split if no part holds what its protocol forbids.
+
+  Args:
+    split: to check; its parts are sorted.
+    num_rows: of the data set.
+    leave_one_out: query and database are the same rows, each query left out
+      of its own ranking.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: an empty part, a row out of range or twice, a query in train
+      or (but for leave one out) in the database, a val row in train or query,
+      or a labelled row outside train.
+  """
+  for name in PARTS:
+    rows = getattr(split, name)
+    if not len(rows) and name != 'val':
+      raise ValueError(f'{split.protocol}: {name} is empty')
+    if len(rows) and (rows[0] < 0 or rows[-1] >= num_rows):
+      raise ValueError(
+        f'{split.protocol}: {name} has rows outside the {num_rows} there are'
+      )
+    if (np.diff(rows) <= 0).any():
+      raise ValueError(
+        f'{split.protocol}: {name} is not sorted, or has a row twice'
+      )
+  apart = [('query', 'train'), ('val', 'train'), ('val', 'query')]
+  if not leave_one_out:
+    apart.append(('query', 'database'))
+  for a, b in apart:
+    both = np.intersect1d(getattr(split, a), getattr(split, b))
+    if len(both):
+      raise ValueError(
+        f'{split.protocol}: {len(both)} rows are both {a} and {b}, the first '
+        f'is {both[0]}'
+      )
+  if split.labelled is not None:
+    outside = np.setdiff1d(split.labelled, split.train)
+    if len(outside) or not len(split.labelled):
+      raise ValueError(
+        f'{split.protocol}: the {len(split.labelled)} labelled rows must be a '
+        f'part of train; {len(outside)} are not'
+      )
+  return split
+
+
+def split_digest(split: Split) -> str:
+  """Twelve hexadecimal digits that tell two splits apart.
+
+  Example:
+    >>> rows = np.arange(3, dtype=np.int32)
+    >>> a = Split('p', rows, rows, rows, rows)
+    >>> split_digest(a) == split_digest(a._replace(query=rows[:2]))
+    False
+  """
+  digest = hashlib.sha256()
+  for name in (*PARTS, 'labelled'):
+    rows = getattr(split, name)
+    count = -1 if rows is None else len(rows)
+    digest.update(f'{name} {count} '.encode())
+    if rows is not None:
+      digest.update(np.asarray(rows, '<i4').tobytes())
+  return digest.hexdigest()[:12]
+
+
+def save_split(split: Split, path: pathlib.Path) -> None:
+  """Saves the rows of every part as an .npz file."""
+  arrays = {k: v for k, v in split._asdict().items() if v is not None}
+  with path.open('wb') as f:
+    np.savez_compressed(f, **arrays)
+
+
+def load_split(path: pathlib.Path) -> Split:
+  """Loads what `save_split` saved."""
+  with np.load(path) as arrays:
+    values = {name: arrays[name] for name in arrays.files}
+  return Split(**{**values, 'protocol': str(values['protocol'])})

@@ -1,0 +1,56 @@
+"""Checks of a data set, before anything is computed with it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxhash import similarity
+from jaxhash.data.types import Dataset
+
+__all__ = ['check_dataset']
+
+SAMPLE = 4096
+
+
+def check_dataset(dataset: Dataset) -> None:
+  """Raises if rows and labels do not belong together.
+
+  Args:
+    dataset: inputs are images `[n, height, width, channels]` or features
+      `[n, features]`; up to 4,096 rows of features are looked at for NaN.
+
+  Raises:
+    ValueError: the message says what was given and what was wanted.
+  """
+  name, inputs = dataset.name, dataset.inputs
+  if len(inputs.shape) not in (2, 4):
+    raise ValueError(
+      f'{name}: inputs must be images [n, height, width, channels] or '
+      f'features [n, features], got shape {tuple(inputs.shape)}'
+    )
+  labels = np.asarray(dataset.labels)
+  if len(labels) != inputs.shape[0]:
+    raise ValueError(f'{name}: {inputs.shape[0]} inputs, {len(labels)} labels')
+  if not len(labels):
+    raise ValueError(f'{name} has no rows')
+  try:
+    similarity.check_labels(labels, dataset.num_classes)
+  except ValueError as e:
+    raise ValueError(f'{name}: {e}') from e
+  if len(dataset.class_names) != dataset.num_classes:
+    raise ValueError(
+      f'{name}: {len(dataset.class_names)} class names for '
+      f'{dataset.num_classes} classes'
+    )
+  if len(inputs.shape) == 4:
+    if inputs.dtype != np.uint8:
+      raise ValueError(f'{name}: images must be uint8, got {inputs.dtype}')
+    return
+  if not np.issubdtype(inputs.dtype, np.floating):
+    raise ValueError(f'{name}: features must be float, got {inputs.dtype}')
+  rows = np.unique(np.linspace(0, len(labels) - 1, SAMPLE).astype(int))
+  finite = np.isfinite(np.asarray(inputs[rows])).all(axis=1)
+  if not finite.all():
+    raise ValueError(
+      f'{name}: the features of row {rows[~finite][0]} are not finite'
+    )
