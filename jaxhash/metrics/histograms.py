@@ -101,8 +101,9 @@ def hamming_histograms(
   Efficiently in the Presence of Tied Scores", ECIR 2008.
   """
   check_pair(query_codes, database_codes)
-  _check_rows('labels', query_codes, query_labels, database_codes,
-              database_labels)
+  _check_rows(
+    'labels', query_codes, query_labels, database_codes, database_labels
+  )
   if block_size < 1:
     raise ValueError(f'block_size must be at least 1, got {block_size}')
   query_names, database_names = _names(

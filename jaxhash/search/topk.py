@@ -61,10 +61,14 @@ def top_k(
   # Blocks of even size need the least padding.
   blocks = -(-num_database // block_size)
   rows = -(-num_database // blocks)
-  database = jnp.pad(
-    prepare(jnp.asarray(database_codes), backend=backend),
-    ((0, 0), (0, blocks * rows - num_database)),
-  ).reshape(-1, blocks, rows).swapaxes(0, 1)
+  database = (
+    jnp.pad(
+      prepare(jnp.asarray(database_codes), backend=backend),
+      ((0, 0), (0, blocks * rows - num_database)),
+    )
+    .reshape(-1, blocks, rows)
+    .swapaxes(0, 1)
+  )
   size = min(QUERIES_AT_A_TIME, num_query)
   query = jnp.pad(
     prepare(jnp.asarray(query_codes), backend=backend),
@@ -85,7 +89,9 @@ def top_k(
   return distances[:num_query], indices[:num_query]
 
 
-@functools.partial(jax.jit, static_argnames=('k', 'num_database', 'num_bits', 'backend'))
+@functools.partial(
+  jax.jit, static_argnames=('k', 'num_database', 'num_bits', 'backend')
+)
 def _nearest(
   query: Shaped[Array, 'width query'],
   database: Shaped[Array, 'blocks width rows'],

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxhash.data.sampler import epoch_sampler, semi_supervised_sampler
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 5))
+def test_an_epoch_is_a_permutation_without_what_is_left(rows, batch, epoch):
+  if batch > rows:
+    return
+  sampler = epoch_sampler(rows, batch, seed=3)
+  steps = rows // batch
+  seen = np.concatenate([sampler(epoch * steps + i) for i in range(steps)])
+  assert len(np.unique(seen)) == steps * batch
+  assert seen.dtype == np.int32
+  assert seen.min() >= 0 and seen.max() < rows
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=20))
+def test_a_step_does_not_depend_on_the_calls_before(steps):
+  used, labelled = epoch_sampler(10, 3, seed=1), np.arange(10) < 4
+  mixed = semi_supervised_sampler(labelled, 2, 4, seed=1)
+  for step in steps:
+    fresh = epoch_sampler(10, 3, seed=1)
+    np.testing.assert_array_equal(used(step), fresh(step))
+    again = semi_supervised_sampler(labelled, 2, 4, seed=1)
+    np.testing.assert_array_equal(mixed(step), again(step))
+
+
+def test_epochs_and_seeds_differ():
+  a, b = (epoch_sampler(100, 100, seed=s) for s in (0, 1))
+  assert not np.array_equal(a(0), a(1))
+  assert not np.array_equal(a(0), b(0))
+
+
+def test_each_batch_has_so_many_labelled_rows():
+  labelled = np.zeros(20, bool)
+  labelled[[3, 5, 8, 13]] = True
+  sampler = semi_supervised_sampler(labelled, 2, 6, seed=0)
+  for step in range(10):
+    batch = sampler(step)
+    np.testing.assert_array_equal(labelled[batch], [1, 1, 0, 0, 0, 0])
+  seen = np.concatenate([sampler(s)[:2] for s in (0, 1)])
+  assert set(seen) == {3, 5, 8, 13}
+
+
+def test_refuses():
+  with pytest.raises(ValueError, match='the 3 rows there are, got 4'):
+    epoch_sampler(3, 4, seed=0)
+  with pytest.raises(ValueError, match='got 0'):
+    epoch_sampler(3, 0, seed=0)
+  labelled = np.array([True, False])
+  with pytest.raises(ValueError, match='2 labelled rows; there are 1'):
+    semi_supervised_sampler(labelled, 2, 3, seed=0)
