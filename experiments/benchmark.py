@@ -13,6 +13,7 @@ first config.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import pathlib
@@ -50,13 +51,11 @@ SCORES = {
 
 def main() -> None:
   """Runs all cells and prints the table."""
-  if WORKDIR.value is None:
-    command_line.fail('--workdir=FOLDER is needed: where the cells are written')
-  folder = pathlib.Path(WORKDIR.value)
+  folder = command_line.folder(WORKDIR)
   columns: dict[str, list[dict[str, Any]]] = {}
   for name in CONFIGS.value:
     for seed in range(SEEDS.value):
-      config = command_line.prepare(lambda n=name, s=seed: _config(n, s))
+      config = command_line.prepare(functools.partial(_config, name, seed))
       for column, results in _cells(config, folder, name):
         columns.setdefault(column, []).append(results)
   text = table(columns)
@@ -150,8 +149,11 @@ def _cells(
     else:
       method = cell.removeprefix(f'{label}-')
       results = command_line.prepare(
-        lambda m=method: training.evaluate_shallow(
-          experiment, m, values['method']['num_bits']
+        functools.partial(
+          training.evaluate_shallow,
+          experiment,
+          method,
+          values['method']['num_bits'],
         )
       )
       training.workdir.write_json(path / 'results.json', results)

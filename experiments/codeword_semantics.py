@@ -15,6 +15,7 @@ the root.
 
 from __future__ import annotations
 
+import functools
 import glob
 import json
 import pathlib
@@ -40,9 +41,8 @@ __all__ = ['confusion', 'main', 'taxonomy_distances']
 
 def main() -> None:
   """Prints one line for each run, and their mean."""
-  for flag in (WORKDIRS, TAXONOMY):
-    if flag.value is None:
-      command_line.fail(f'--{flag.name} is needed')
+  if WORKDIRS.value is None or TAXONOMY.value is None:
+    command_line.fail('--workdirs=GLOB and --taxonomy=FILE are needed')
   folders = [pathlib.Path(p) for p in sorted(glob.glob(WORKDIRS.value))]
   if not folders:
     command_line.fail(f'no folder is called {WORKDIRS.value}')
@@ -52,7 +52,7 @@ def main() -> None:
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
   for folder in folders:
     config = command_line.plain(ConfigDict(training.read_config(folder)))
-    experiment = command_line.prepare(lambda c=config: training.build(c))
+    experiment = command_line.prepare(functools.partial(training.build, config))
     state = training.restore(experiment, folder)
     if state is None or experiment.method.codewords is None:
       command_line.fail(f'{folder} has no checkpoint, or no codewords')
@@ -62,7 +62,7 @@ def main() -> None:
     targets = (tree_distances, -confusion(experiment))
     rng = np.random.default_rng(experiment.config['seed'])
     random = [
-      rng.choice(np.int8([-1, 1]), codewords.shape)
+      rng.choice(np.array([-1, 1], np.int8), codewords.shape)
       for _ in range(NUM_RANDOM.value)
     ]
     rho = [_spearman(codewords, target) for target in targets]

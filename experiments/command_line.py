@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import app, flags, logging
 from ml_collections import ConfigDict
@@ -18,7 +19,7 @@ DEBUG = flags.DEFINE_bool(
   'debug', False, 'Show the whole traceback of an error, not only its message.'
 )
 
-__all__ = ['fail', 'plain', 'prepare', 'run', 'say']
+__all__ = ['fail', 'folder', 'plain', 'prepare', 'run', 'say']
 
 
 def run(main: Callable[[], None]) -> None:
@@ -67,12 +68,19 @@ def plain(config: ConfigDict) -> dict[str, Any]:
   return json.loads(json.dumps(config.to_dict()))
 
 
+def folder(workdir: flags.FlagHolder) -> pathlib.Path:
+  """The value of `--workdir`, without which nothing can be done."""
+  if workdir.value is None:
+    fail('--workdir=FOLDER is needed: where the run is, or is to be, written')
+  return pathlib.Path(workdir.value)
+
+
 def say(text: str) -> None:
   """A line for the user, apart from the results on standard output."""
   print(text, file=sys.stderr, flush=True)
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
   """Ends the program with one clear error."""
   say(f'error: {message}')
   sys.exit(1)

@@ -8,8 +8,6 @@ are kept; the latest is the default.
 
 from __future__ import annotations
 
-import pathlib
-
 from absl import flags
 from ml_collections import ConfigDict
 
@@ -26,9 +24,7 @@ PICTURES = flags.DEFINE_bool(
 
 def main() -> None:
   """Evaluates one run."""
-  if WORKDIR.value is None:
-    command_line.fail('--workdir=FOLDER is needed: a run of experiments.train')
-  workdir = pathlib.Path(WORKDIR.value)
+  workdir = command_line.folder(WORKDIR)
   config = command_line.plain(ConfigDict(training.read_config(workdir)))
   experiment = command_line.prepare(lambda: training.build(config))
   state = training.restore(

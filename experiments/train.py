@@ -11,7 +11,6 @@ and every value of it can be changed by `--config.NAME=VALUE`.
 
 from __future__ import annotations
 
-import pathlib
 import time
 
 from absl import flags
@@ -36,9 +35,7 @@ PICTURES = flags.DEFINE_bool(
 
 def main() -> None:
   """Trains and evaluates one run."""
-  if WORKDIR.value is None:
-    command_line.fail('--workdir=FOLDER is needed: where the run is written')
-  workdir = pathlib.Path(WORKDIR.value)
+  workdir = command_line.folder(WORKDIR)
   start = time.monotonic()
   experiment = command_line.prepare(
     lambda: training.build(command_line.plain(CONFIG.value))

@@ -6,7 +6,7 @@
 SCORES
 """
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 from jaxhash.training import default_config
 
@@ -22,6 +22,7 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   config = default_config()
   config.setting = setting
   config.optimizer.groups = {'method/codewords': {'learning_rate': 1e-2}}
+  config.method.margin = config_dict.placeholder(float)  # num_bits / 2
   config.update(SETTINGS[setting])
   return config
 

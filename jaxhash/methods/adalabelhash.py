@@ -25,7 +25,9 @@ Encoder VGG-CNN-F, Adam with one learning rate of 1e-5 for network and table,
 decayed as lr / (1 + 1e-5 * iteration), batches of 32, at most 180 epochs with
 early stopping on the training loss, then three stages at lower rates.
 
-Departures: none in the loss. sign(0) is +1. Encoder, optimiser, schedule and
+Departures: none in the loss by default; `margin=None` is k = num_bits / 2, as
+the configs of this project have it, for scores reach num_bits and a hinge that
+ends at 1 leaves many bits undecided. sign(0) is +1. Encoder, optimiser, schedule and
 stopping are choices of the run, not of the method.
 
 Published numbers: none were found, neither in a reachable text of the papers
@@ -58,7 +60,7 @@ __all__ = ['adalabelhash']
 def adalabelhash(
   num_bits: int,
   *,
-  margin: float = 1.0,
+  margin: float | None = 1.0,
   floor_negatives: bool = True,
   codeword_scale: float = 0.05,
 ) -> HashMethod:
@@ -70,7 +72,7 @@ def adalabelhash(
 
   Args:
     num_bits: bits of a code, at least 1.
-    margin: k, above 0.
+    margin: k, above 0; None means num_bits / 2.
     floor_negatives: the hardest negative scores at least 0, as in the
       authors' code.
     codeword_scale: the table starts from U(-codeword_scale, codeword_scale).
@@ -90,6 +92,7 @@ def adalabelhash(
     >>> method.codewords(variables).shape
     (10, 16)
   """
+  margin = num_bits / 2 if margin is None else margin
   _check_hyperparameters(num_bits, margin=margin, codeword_scale=codeword_scale)
 
   def init(key: jax.Array, info: Info) -> Variables:

@@ -57,7 +57,7 @@ __all__ = ['adalabelhash_semi']
 def adalabelhash_semi(
   num_bits: int,
   *,
-  margin: float = 1.0,
+  margin: float | None = 1.0,
   floor_negatives: bool = True,
   codeword_scale: float = 0.05,
   confidence_gap: float = 0.5,
@@ -76,7 +76,7 @@ def adalabelhash_semi(
 
   Args:
     num_bits: bits of a code, at least 1.
-    margin: of the labelled rows, above 0.
+    margin: of the labelled rows, above 0; None means num_bits / 2.
     floor_negatives: as for `adalabelhash`, for both parts.
     codeword_scale: as for `adalabelhash`.
     confidence_gap: least difference of the two best scores of a row that gets
@@ -106,7 +106,7 @@ def adalabelhash_semi(
     codeword_scale=codeword_scale,
   )
   if unlabelled_margin is None:
-    unlabelled_margin = margin
+    unlabelled_margin = num_bits / 2 if margin is None else margin
   _check(confidence_gap, unlabelled_margin, unlabelled_weight, ramp_steps)
 
   def init(key: jax.Array, info: Info) -> Variables:

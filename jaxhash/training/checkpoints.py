@@ -33,7 +33,7 @@ def state_digest(state: TrainState) -> np.ndarray:
     is_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     array = np.ascontiguousarray(jax.random.key_data(leaf) if is_key else leaf)
     digest.update(f'{array.dtype}{array.shape}'.encode())
-    digest.update(array.view(np.uint8) if array.size else b'')
+    digest.update(array.tobytes())
   return np.frombuffer(digest.digest(), np.uint8)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxhash import lookup, metrics, similarity
+from jaxhash.core import Outputs
 from jaxhash.data.splits import split_digest
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.experiment import Experiment
@@ -125,7 +128,11 @@ def _score_all(ranked: _Ranker) -> dict[str, Any]:
 
 
 class _Ranker:
-  """Ranks by Hamming distance, or by the method's own distance."""
+  """Ranks by Hamming distance, or by the method's own distance.
+
+  Attributes:
+    split: of the experiment.
+  """
 
   def __init__(
     self,
@@ -134,48 +141,57 @@ class _Ranker:
     rows: np.ndarray,
     encoded: Encoded,
   ):
+    """Takes the codes of `rows`, sorted; a shallow method has no state."""
     self.split = experiment.split
-    self._experiment = experiment
-    self._state = state
+    self._labels = experiment.dataset.labels
+    self._protocol = experiment.protocol
     self._rows = rows
     self._encoded = encoded
+    self._bank: Callable[[], Any] | None = None
+    self._distance: Callable[[Outputs, np.ndarray], Any] | None = None
+    method = experiment.method
+    if state is not None:
+      variables = method_variables(state)
+      if method.bank is not None:
+        self._bank = functools.partial(method.bank, variables)
+      if method.distance is not None:
+        self._distance = functools.partial(method.distance, variables)
 
-  def codes(self, rows: np.ndarray, *, bank: bool = False) -> np.ndarray:
-    codes = self._encoded.codes[np.searchsorted(self._rows, rows)]
-    if bank:
-      learnt = np.asarray(
-        self._experiment.method.bank(method_variables(self._state))
-      )
-      train = self._experiment.split.train  # sorted
-      place = np.searchsorted(train, rows).clip(max=len(train) - 1)
-      is_train = train[place] == rows
-      codes[is_train] = learnt[place[is_train]]
-    return codes
+  def codes(self, rows: np.ndarray) -> np.ndarray:
+    return self._encoded.codes[np.searchsorted(self._rows, rows)]
 
   def score(
     self, query: np.ndarray, database: np.ndarray, *, bank: bool = False
   ) -> dict[str, Any]:
-    labels = self._experiment.dataset.labels
-    protocol = self._experiment.protocol
-    database_codes = self.codes(database, bank=bank)
-    distance = self._experiment.method.distance
-    if self._encoded.outputs is None:
+    codes = self.codes(database)
+    if bank:
+      codes = self._learnt(codes, database)
+    if self._distance is None:
       return metrics.evaluate(
         self.codes(query),
-        database_codes,
-        labels[query],
-        labels[database],
-        protocol,
+        codes,
+        self._labels[query],
+        self._labels[database],
+        self._protocol,
         query_ids=query,
         database_ids=database,
       )
     outputs = jax.tree.map(
       lambda x: x[np.searchsorted(self._rows, query)], self._encoded.outputs
     )
-    distances = distance(method_variables(self._state), outputs, database_codes)
     return metrics.evaluate_ranking(
-      distances,
-      similarity.relevance(labels[query], labels[database]),
-      protocol,
+      np.asarray(self._distance(outputs, codes)),
+      np.asarray(
+        similarity.relevance(self._labels[query], self._labels[database])
+      ),
+      self._protocol,
       excluded=query[:, None] == database[None, :],
     )
+
+  def _learnt(self, codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The codes of rows, those of train rows from the method's bank."""
+    assert self._bank is not None
+    train = self.split.train  # sorted
+    place = np.searchsorted(train, rows).clip(max=len(train) - 1)
+    is_train = train[place] == rows
+    return np.where(is_train[:, None], np.asarray(self._bank())[place], codes)

@@ -251,8 +251,8 @@ def _finish(
   if num_labelled is not None:
     (labelled,) = _draw(dataset, train, [num_labelled], rng, name)
     labelled = _rows(labelled)
-  parts = (_rows(r) for r in (train, val, query, database))
-  return check_split(Split(name, *parts, labelled), len(dataset.labels))
+  split = Split(name, *(_rows(r) for r in (train, val, query, database)))
+  return check_split(split._replace(labelled=labelled), len(dataset.labels))
 
 
 def _rows(rows: np.ndarray | list[int]) -> np.ndarray:

@@ -35,9 +35,10 @@ def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
     ValueError: a file is missing; lists those that are there.
   """
   path = pathlib.Path(folder).expanduser()
-  mode = 'r' if memory_map else None
   pairs = _pairs(path)
-  inputs = [np.load(x, mmap_mode=mode) for x, _ in pairs.values()]
+  inputs = [
+    np.load(x, mmap_mode='r' if memory_map else None) for x, _ in pairs.values()
+  ]
   labels = [np.load(y) for _, y in pairs.values()]
   for name, x, y in zip(pairs, inputs, labels):
     if x.shape[1:] != inputs[0].shape[1:] or x.dtype != inputs[0].dtype:
