@@ -6,7 +6,7 @@
 A seed draws the split, the initial state and the data order. Each cell is a
 run of experiments.train in a folder of its own: one that is finished is not
 run again, one that was interrupted goes on. `--set` changes values of all
-configs, as in `--set=method.num_bits=16,dataset.folder=/data/features`.
+configs, as in `--set=method.num_bits=16,epochs=20`.
 Intervals are Student-t, 95%; differences are paired by seed, against the
 first config.
 """
@@ -27,6 +27,7 @@ from scipy import stats
 from experiments import command_line
 from jaxhash import training
 
+flags.adopt_module_key_flags(command_line)
 CONFIGS = flags.DEFINE_list(
   'configs',
   ['experiments/configs/adalabelhash.py:digits'],

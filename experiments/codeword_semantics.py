@@ -30,6 +30,7 @@ from scipy import stats
 from experiments import command_line
 from jaxhash import training
 
+flags.adopt_module_key_flags(command_line)
 WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
 TAXONOMY = flags.DEFINE_string('taxonomy', None, 'JSON file of the taxonomy.')
 NUM_RANDOM = flags.DEFINE_integer(

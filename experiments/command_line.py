@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_flags
 
 from jaxhash.training import InterruptedRunError, RunError
 
@@ -19,7 +19,29 @@ DEBUG = flags.DEFINE_bool(
   'debug', False, 'Show the whole traceback of an error, not only its message.'
 )
 
-__all__ = ['fail', 'folder', 'plain', 'prepare', 'run', 'say']
+ARRAYS = flags.DEFINE_string(
+  'arrays',
+  None,
+  "Folder of .npy files to use in place of the config's data set: inputs.npy "
+  'and labels.npy, or train_images.npy, train_labels.npy, test_images.npy, '
+  'test_labels.npy (images, features or inputs).',
+)
+WRONG_FLAG = (AttributeError, KeyError, TypeError, ValueError, flags.Error)
+
+__all__ = ['config_flag', 'fail', 'folder', 'plain', 'prepare', 'run', 'say']
+
+
+def config_flag(default: str) -> flags.FlagHolder:
+  """Defines `--config`; a wrong value of a config is one line of error.
+
+  ml_collections reads the overrides of the default config right here.
+  """
+  try:
+    return config_flags.DEFINE_config_file(
+      'config', default, 'Config file, and after a colon which of its settings.'
+    )
+  except WRONG_FLAG as e:
+    fail(f'a flag is wrong: {_one_line(e)}')
 
 
 def run(main: Callable[[], None]) -> None:
@@ -42,7 +64,22 @@ def run(main: Callable[[], None]) -> None:
         raise
       fail(str(e))
 
-  app.run(guarded)
+  app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  """Parses flags; a wrong value of a config is one line too."""
+  try:
+    return flags.FLAGS(argv)
+  except WRONG_FLAG as e:
+    fail(f'a flag is wrong: {_one_line(e)}')
+
+
+def _one_line(error: BaseException) -> str:
+  text = str(error.args[0] if error.args else error).replace('\\n', ' ')
+  lines = [line.strip() for line in text.splitlines() if line.strip()]
+  last = lines[-1] if 'Traceback' in text else ' '.join(lines)
+  return last.replace("\\'", "'")
 
 
 def prepare(build: Callable[[], Any]) -> Any:
@@ -58,6 +95,8 @@ def prepare(build: Callable[[], Any]) -> Any:
 def plain(config: ConfigDict) -> dict[str, Any]:
   """A config as the nested plain values that JSON gives back.
 
+  The data set of `--arrays` takes the place of the config's own.
+
   It also asks XLA for deterministic operations on a GPU where the config
   wants them; that has to happen before JAX sees its devices.
   """
@@ -65,7 +104,10 @@ def plain(config: ConfigDict) -> dict[str, Any]:
     os.environ['XLA_FLAGS'] = (
       os.environ.get('XLA_FLAGS', '') + ' --xla_gpu_deterministic_ops=true'
     )
-  return json.loads(json.dumps(config.to_dict()))
+  values = json.loads(json.dumps(config.to_dict()))
+  if ARRAYS.value is not None:
+    values['dataset'] = {'name': 'arrays', 'folder': ARRAYS.value}
+  return values
 
 
 def folder(workdir: flags.FlagHolder) -> pathlib.Path:

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from experiments import command_line
 from jaxhash import training
 
+flags.adopt_module_key_flags(command_line)
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
 STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')

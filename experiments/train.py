@@ -14,16 +14,13 @@ from __future__ import annotations
 import time
 
 from absl import flags
-from ml_collections import config_flags
 
 from experiments import command_line
 from jaxhash import training
 
-CONFIG = config_flags.DEFINE_config_file(
-  'config',
-  'experiments/configs/adalabelhash.py:digits',
-  'Config file, and after a colon which of its settings.',
-)
+flags.adopt_module_key_flags(command_line)
+CONFIG = command_line.config_flag('experiments/configs/adalabelhash.py:digits')
+flags.declare_key_flag('config')
 WORKDIR = flags.DEFINE_string(
   'workdir', None, 'Folder of the run; made if it is not there.'
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Shaped
 
-__all__ = ['check_labels', 'relevance']
+__all__ = ['check_kinds', 'check_labels', 'relevance']
+
+INT32 = np.iinfo(np.int32)
 
 
 def relevance(
@@ -36,7 +40,7 @@ def relevance(
     >>> relevance(jnp.array([[1, 1, 0]]), jnp.array([[0, 1, 1], [0, 0, 1]]))
     Array([[ True, False]], dtype=bool)
   """
-  _check_kinds(query_labels, database_labels)
+  check_kinds(query_labels, database_labels)
   if query_labels.ndim == 2:
     query = jnp.asarray(query_labels > 0).astype(jnp.float32)
     database = jnp.asarray(database_labels > 0).astype(jnp.float32)
@@ -99,14 +103,28 @@ def check_labels(labels: np.ndarray, num_classes: int) -> None:
     )
 
 
-def _first(bad: np.ndarray) -> int | None:
-  return int(bad.argmax()) if bad.any() else None
-
-
-def _check_kinds(
-  query: Array | np.ndarray, database: Array | np.ndarray
+def check_kinds(
+  query_labels: Array | np.ndarray, database_labels: Array | np.ndarray
 ) -> None:
-  for name, labels in (('query', query), ('database', database)):
+  """Checks that labels of queries and database compare; traced ones too.
+
+  Args:
+    query_labels: int `[query]` or multi-hot `[query, classes]`.
+    database_labels: of the same kind.
+
+  Raises:
+    ValueError: the kinds differ, int labels are not integers or do not fit
+      into int32, or the numbers of classes differ.
+
+  Example:
+    >>> check_kinds(np.array([1, 2]), np.eye(3))
+    Traceback (most recent call last):
+      ...
+    ValueError: query and database labels must both be int [n], or both
+    multi-hot of the same classes, got [2] and [3, 3]
+  """
+  pair = (('query', query_labels), ('database', database_labels))
+  for name, labels in pair:
     if labels.ndim not in (1, 2):
       raise ValueError(
         f'{name} labels must be int [n] or multi-hot [n, classes], got '
@@ -114,8 +132,24 @@ def _check_kinds(
       )
     if labels.ndim == 1 and not jnp.issubdtype(labels.dtype, jnp.integer):
       raise ValueError(f'{name} labels [n] must be int, got {labels.dtype}')
-  if query.ndim != database.ndim or query.shape[1:] != database.shape[1:]:
+  if (
+    query_labels.ndim != database_labels.ndim
+    or query_labels.shape[1:] != database_labels.shape[1:]
+  ):
     raise ValueError(
       'query and database labels must both be int [n], or both multi-hot of '
-      f'the same classes, got {list(query.shape)} and {list(database.shape)}'
+      f'the same classes, got {list(query_labels.shape)} and '
+      f'{list(database_labels.shape)}'
     )
+  for name, labels in pair:
+    # JAX would let them wrap around, and two classes could become one.
+    if labels.ndim == 1 and isinstance(labels, np.ndarray):
+      row = _first((labels > INT32.max) | (labels < INT32.min))
+      if row is not None:
+        raise ValueError(
+          f'{name} labels must fit into int32, but row {row} is {labels[row]}'
+        )
+
+
+def _first(bad: Any) -> int | None:
+  return int(bad.argmax()) if bad.any() else None

@@ -27,17 +27,20 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   return config
 
 
-def _features(folder: str, protocol: str) -> dict:
+def _features(folder: str, protocol: dict, **changes) -> dict:
   return {
     'dataset': {'name': 'arrays', 'folder': f'data/{folder}'},
-    'protocol': {'name': protocol},
+    'protocol': protocol,
     'encoder': {'name': 'mlp', 'hidden': [512], 'dropout': 0.5},
     'pipeline': {'normalize': 'scalar'},
     'batch_size': 256,
-    'epochs': 60,
-    'eval_every': 10**9,
+    'epochs': 40,
+    **changes,
   }
 
+
+# 50 labels a class: all else is the same with and without the unlabelled rows.
+FEW_LABELS = {'name': 'cifar10_i', 'num_labelled': 50}
 
 SETTINGS = {
   'digits': {
@@ -46,6 +49,41 @@ SETTINGS = {
     'batch_size': 128,
     'epochs': 100,
   },
-  'cifar10_features': _features('cifar10', 'cifar10_i'),
-  'tiny_imagenet_features': _features('tiny-imagenet-200', 'official'),
+  'cifar10_features': _features('cifar10', {'name': 'cifar10_i'}),
+  'cifar10_features_few_labels': _features('cifar10', FEW_LABELS),
+  'cifar10_features_semi': _features(
+    'cifar10',
+    FEW_LABELS,
+    method={
+      'name': 'adalabelhash_semi',
+      'margin': 1.0,
+      'confidence_gap': 0.5,
+      'unlabelled_margin': 2.0,
+    },
+  ),
+  'tiny_imagenet_features': _features(
+    'tiny-imagenet-200', {'name': 'official'}, epochs=20
+  ),
+  'cifar10_small': {
+    'dataset': {'name': 'cifar10'},
+    'protocol': {'name': 'cifar10_i'},
+    'encoder': {'name': 'resnet18', 'width_multiplier': 0.25},
+    'pipeline': {'augment': {'pad': 4, 'flip': True}},
+    'batch_size': 128,
+    'epochs': 30,
+  },
+  'cifar10': {
+    'dataset': {'name': 'cifar10'},
+    'protocol': {'name': 'cifar10_ii'},
+    'encoder': {'name': 'resnet18', 'dtype': 'bfloat16'},
+    'pipeline': {'augment': {'pad': 4, 'flip': True}},
+    'batch_size': 512,
+    'epochs': 100,
+    'optimizer': {
+      'name': 'sgd',
+      'learning_rate': 0.1,
+      'weight_decay': 5e-4,
+      'warmup_steps': 200,
+    },
+  },
 }

@@ -27,8 +27,8 @@ early stopping on the training loss, then three stages at lower rates.
 
 Departures: none in the loss by default; `margin=None` is k = num_bits / 2, as
 the configs of this project have it, for scores reach num_bits and a hinge that
-ends at 1 leaves many bits undecided. sign(0) is +1. Encoder, optimiser, schedule and
-stopping are choices of the run, not of the method.
+ends at 1 leaves many bits undecided. sign(0) is +1. Encoder, optimiser,
+schedule and stopping are choices of the run, not of the method.
 
 Published numbers: none were found, neither in a reachable text of the papers
 nor in the code. Anchor of the same group, but of another method (SSDH,

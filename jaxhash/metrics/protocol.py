@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-__all__ = ['EvaluationProtocol']
+__all__ = ['EvaluationProtocol', 'check_at', 'check_choice']
 
 KNOWN = {
   'denominator': ('retrieved', 'relevant', 'min'),

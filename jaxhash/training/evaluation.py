@@ -123,7 +123,9 @@ def _score_all(ranked: _Ranker) -> dict[str, Any]:
   unseen = np.setdiff1d(split.database, split.train)
   if 0 < len(unseen) < len(split.database):
     results['query_database_without_train'] = ranked.score(split.query, unseen)
-  results['code_health'] = metrics.code_health(ranked.codes(split.database))
+  codes = ranked.codes(split.database)
+  if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
+    results['code_health'] = metrics.code_health(codes)
   return results
 
 

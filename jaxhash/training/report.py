@@ -88,13 +88,16 @@ def results_table(results: dict[str, Any]) -> str:
     for row in rows
   ]
   rule = '-' * max(len(line) for line in lines)
-  health = results['code_health']
   notes = [
-    f'{results["split"]}; {first["protocol"]} [{first["protocol_digest"]}]',
-    f'codes: {health["distinct_codes"]} distinct, mean |bit mean| '
-    f'{health["mean_bit_imbalance"]:.3f}, mean |correlation| of bits '
-    f'{health["mean_bit_correlation"]:.3f}',
+    f'{results["split"]}; {first["protocol"]} [{first["protocol_digest"]}]'
   ]
+  if 'code_health' in results:
+    health = results['code_health']
+    notes.append(
+      f'codes: {health["distinct_codes"]} distinct, mean |bit mean| '
+      f'{health["mean_bit_imbalance"]:.3f}, mean |correlation| of bits '
+      f'{health["mean_bit_correlation"]:.3f}'
+    )
   if 'codewords' in results:
     words = results['codewords']
     notes.append(

@@ -46,10 +46,8 @@ def _load(name: str, data_dir: str | None) -> Dataset:
       f'no prepared {name} in {folder / name}. tfds prepares it by '
       f"tfds.builder('{name}', file_format='array_record')"
       '.download_and_prepare(), which needs TensorFlow and the network; name '
-      'its folder by --config.dataset.data_dir or TFDS_DATA_DIR. Arrays work '
-      'too: a folder with train_images.npy, train_labels.npy, '
-      'test_images.npy, test_labels.npy, and --config.dataset.name=arrays '
-      '--config.dataset.folder=FOLDER'
+      'its folder by TFDS_DATA_DIR. Arrays work too: --arrays=FOLDER with '
+      'train_images.npy, train_labels.npy, test_images.npy, test_labels.npy'
     )
   builder = tfds.builder_from_directory(versions[-1].parent)
   images, labels = [], []

@@ -1,0 +1,224 @@
+"""Average precision, expected over all orders of equally distant items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jaxhash.metrics.histograms import Histograms
+from jaxhash.metrics.protocol import EvaluationProtocol, check_at, check_choice
+
+__all__ = [
+  'average',
+  'check_counts',
+  'expected_average_precision',
+  'mean_average_precision',
+]
+
+CHUNK = 2**20  # numbers in one intermediate array
+
+
+def expected_average_precision(
+  histograms: Histograms,
+  *,
+  at: int | None = None,
+  denominator: str = 'retrieved',
+) -> tuple[np.ndarray, np.ndarray]:
+  r"""The mean of each query's AP over all orders of tied items, in closed form.
+
+  .. math::
+    \frac{1}{D} \sum_{g} \frac{r}{n} \left(a m + (Z + 1 - a (N + 1))
+    (H_{N + m} - H_N)\right), \qquad a = \frac{r - 1}{n - 1}
+
+  over the groups g of equal distance with n items, r relevant ones, N items
+  and Z relevant ones before and m places within the cut-off; H are harmonic
+  numbers (n = 1: a = 0). The denominator D is the protocol's. Where it is
+  `retrieved` and the cut-off divides a group, D = Z + x is random, and the
+  expectation is over the x relevant items among the m places, which is
+  hypergeometric; the group's term then has x and m for r and n.
+
+  Args:
+    histograms: counts `[query, groups]`, nearest group first.
+    at: R of mAP@R, at least 1; None is the whole database. More than there
+      are items is the same as None.
+    denominator: `retrieved`, `relevant` or `min`, as in `EvaluationProtocol`.
+
+  Returns:
+    The expected AP, 0 where the denominator is 0, and the probability that
+    the denominator is not 0; both float64 `[query]`.
+
+  Raises:
+    ValueError: the histograms are not counts `[query, groups]`, or `at` or
+      `denominator` is unknown.
+
+  Example:
+    >>> counts = Histograms(np.array([[1, 3, 2]]), np.array([[1, 1, 1]]))
+    >>> expected_average_precision(counts)[0].round(6).tolist()
+    [0.757407]
+
+  Source: McSherry and Najork, "Computing Information Retrieval Performance
+  Measures Efficiently in the Presence of Tied Scores", ECIR 2008; He et al.,
+  "Hashing as Tie-Aware Learning to Rank", CVPR 2018.
+
+  Departures: their sum over the places of a group is summed up by harmonic
+  numbers; a cut-off that divides a group is derived here.
+  """
+  check_at(at)
+  check_choice('denominator', denominator)
+  every, relevant = check_counts(histograms)
+  rows = max(1, CHUNK // every.shape[1])
+  parts = [
+    _expected(every[i : i + rows], relevant[i : i + rows], at, denominator)
+    for i in range(0, len(every), rows)
+  ]
+  value, not_empty = (np.concatenate(part) for part in zip(*parts))
+  return value, not_empty
+
+
+def mean_average_precision(
+  histograms: Histograms, protocol: EvaluationProtocol
+) -> float:
+  """The mean over queries of the expected AP.
+
+  Args:
+    histograms: counts `[query, groups]`, nearest group first.
+    protocol: cut-off, denominator and what an empty query counts.
+
+  Returns:
+    mAP from 0 to 1. With `empty='skip'` it is the sum of the expected APs
+    over the expected number of queries that are not empty; 0 if all are.
+
+  Raises:
+    ValueError: the histograms are not counts `[query, groups]`.
+
+  Example:
+    >>> counts = Histograms(np.array([[1, 1], [1, 1]]), np.eye(2, dtype=int))
+    >>> mean_average_precision(counts, EvaluationProtocol())
+    0.75
+  """
+  value, not_empty = expected_average_precision(
+    histograms, at=protocol.at, denominator=protocol.denominator
+  )
+  return average(value, not_empty, empty=protocol.empty)
+
+
+def average(value: np.ndarray, not_empty: np.ndarray, *, empty: str) -> float:
+  """The mean over queries by the rule for empty ones; 0 if all are skipped."""
+  check_choice('empty', empty)
+  weight = len(value) if empty == 'zero' else not_empty.sum()
+  return float(value.sum() / weight) if weight else 0.0
+
+
+def check_counts(histograms: Histograms) -> tuple[np.ndarray, np.ndarray]:
+  """The counts as int64 on the host, after checks."""
+  every, relevant = (
+    np.asarray(x) for x in (histograms.all, histograms.relevant)
+  )
+  for name, counts in (('all', every), ('relevant', relevant)):
+    if counts.ndim != 2 or 0 in counts.shape or counts.dtype.kind not in 'iu':
+      raise ValueError(
+        f'histograms.{name} must be integers [query, groups], neither empty, '
+        f'got {counts.dtype} {list(counts.shape)}'
+      )
+  if every.shape != relevant.shape:
+    raise ValueError(
+      'histograms.all and .relevant differ in shape: '
+      f'{list(every.shape)} and {list(relevant.shape)}'
+    )
+  bad = (relevant > every) | (relevant < 0)
+  if bad.any():
+    row, group = np.argwhere(bad)[0].tolist()
+    raise ValueError(
+      f'query {row} has {relevant[row, group]} relevant of '
+      f'{every[row, group]} items in group {group}'
+    )
+  return every.astype(np.int64), relevant.astype(np.int64)
+
+
+def _expected(n: Any, r: Any, at: int | None, denominator: str) -> Any:
+  before, found = n.cumsum(1) - n, r.cumsum(1) - r
+  places = n if at is None else np.clip(at - before, 0, n)
+  terms = _term(n, r, before, found, places)
+  total = r.sum(1)
+  if denominator == 'relevant':
+    return _ratio(terms.sum(1), total)
+  if denominator == 'min':
+    return _ratio(terms.sum(1), total if at is None else total.clip(max=at))
+  whole = places == n
+  numerator = np.where(whole, terms, 0).sum(1)
+  value, not_empty = _ratio(numerator, np.where(whole, r, 0).sum(1))
+  # At most one group of a query is divided by the cut-off.
+  rows, groups = np.nonzero((places > 0) & ~whole)
+  if len(rows):
+    cut = (x[rows, groups] for x in (n, r, before, found, places))
+    value[rows], not_empty[rows] = _over_cut(numerator[rows], *cut)
+  return value, not_empty
+
+
+def _term(n: Any, r: Any, before: Any, found: Any, places: Any) -> Any:
+  """Expected sum of the precisions at the relevant items of a group."""
+  a = np.where(n > 1, (r - 1) / np.maximum(n - 1, 1), 0.0)
+  harmonic = _harmonic(before + places) - _harmonic(before)
+  inner = a * places + (found + 1 - a * (before + 1)) * harmonic
+  return r / np.maximum(n, 1) * inner
+
+
+def _ratio(numerator: Any, denominator: Any) -> Any:
+  value = numerator / np.maximum(denominator, 1)
+  return value, (denominator > 0).astype(float)
+
+
+def _over_cut(
+  numerator: Any, n: Any, r: Any, before: Any, found: Any, places: Any
+) -> Any:
+  """Expected AP over how many relevant items of a divided group are found."""
+  # By Hoeffding's bound the values of x left out weigh less than 1e-17.
+  reach = np.ceil(np.sqrt(21 * places)).astype(np.int64)
+  mean = places * r // n
+  low = np.maximum(np.maximum(0, places - (n - r)), mean - reach)
+  high = np.minimum(np.minimum(r, places), mean + 1 + reach)
+  rows = max(1, CHUNK // int((high - low).max() + 1))
+  columns = (numerator, n, r, before, found, places, low, high)
+  parts = [
+    _over_support(*(c[i : i + rows, None] for c in columns))
+    for i in range(0, len(n), rows)
+  ]
+  return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+def _over_support(
+  numerator: Any,
+  n: Any,
+  r: Any,
+  before: Any,
+  found: Any,
+  places: Any,
+  low: Any,
+  high: Any,
+) -> Any:
+  x = low + np.arange(int((high - low).max()) + 1)[None]
+  inside = x <= high
+  x = np.minimum(x, high)
+  # Logarithms of p(x) / p(x - 1): they need no table of factorials.
+  up = (r - x + 1) * (places - x + 1)
+  down = x * (n - r - places + x)
+  step = inside & (x > low)
+  log_p = np.log(np.where(step, up, 1)) - np.log(np.where(step, down, 1))
+  log_p = np.where(inside, log_p.cumsum(1), -np.inf)
+  p = np.exp(log_p - log_p.max(1, keepdims=True))
+  p /= p.sum(1, keepdims=True)
+  group = _term(places, x, before, found, places)
+  retrieved = found + x
+  value = (numerator + group) / np.maximum(retrieved, 1)
+  return (p * value).sum(1), (p * (retrieved > 0)).sum(1)
+
+
+def _harmonic(x: Any) -> Any:
+  """H_x: exact sums up to 31, then the asymptotic series, to rounding."""
+  small = np.concatenate([[0.0], (1 / np.arange(1, 32)).cumsum()])
+  y = np.maximum(x, 31).astype(float)
+  inverse = 1 / (y * y)
+  series = inverse * (1 / 12 - inverse * (1 / 120 - inverse / 252))
+  large = np.log(y) + np.euler_gamma + 0.5 / y - series
+  return np.where(x < 32, small[np.minimum(x, 31)], large)
