@@ -44,10 +44,11 @@ FEW_LABELS = {'name': 'cifar10_i', 'num_labelled': 50}
 
 SETTINGS = {
   'digits': {
-    'encoder': {'name': 'cnn'},
+    'encoder': {'name': 'cnn', 'channels': [64, 128], 'hidden': 256},
     'pipeline': {'augment': {'pad': 1}},
     'batch_size': 128,
     'epochs': 100,
+    'optimizer': {'learning_rate': 2e-3},
   },
   'cifar10_features': _features('cifar10', {'name': 'cifar10_i'}),
   'cifar10_features_few_labels': _features('cifar10', FEW_LABELS),
@@ -71,6 +72,7 @@ SETTINGS = {
     'pipeline': {'augment': {'pad': 4, 'flip': True}},
     'batch_size': 128,
     'epochs': 30,
+    'eval_every': 5000,
   },
   'cifar10': {
     'dataset': {'name': 'cifar10'},

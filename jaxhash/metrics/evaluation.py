@@ -67,7 +67,8 @@ def evaluate(
     `num_query`, `num_database`, `num_bits`, `protocol` in one line and its
     `protocol_digest`, and `pr_curve`: lists `distance`, `precision` and
     `recall` (means over queries, without those that retrieve nothing within
-    the distance) at the distances where any query retrieves anything.
+    the distance) at the distances where any query retrieves anything; empty
+    where no query has a relevant item.
 
   Raises:
     ValueError: codes, labels, ids or the numbers of items are not as above;
@@ -102,7 +103,7 @@ def evaluate(
   ks = [k for k in precision_at if k <= len(database_codes)]
   precision, _ = precision_recall_at_k(histograms, ks)
   curve = precision_recall_curve(histograms)
-  distance = np.flatnonzero(np.isfinite(curve[0]))
+  distance = np.flatnonzero(np.isfinite(curve).all(axis=0))
   return {
     'mAP': mean_average_precision(histograms, protocol),
     **_named(ks, precision),

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxhash.metrics.average_precision import average, check_counts
 from jaxhash.metrics.histograms import Histograms
+from jaxhash.metrics.protocol import check_choice
 
 __all__ = [
   'precision_at_k',
@@ -63,8 +65,7 @@ def precision_recall_at_k(
     [[0.333, 1.0]]
   """
   check_cut_offs(ks)
-  n = np.asarray(histograms.all, np.int64)
-  r = np.asarray(histograms.relevant, np.int64)
+  n, r = check_counts(histograms)
   before = np.cumsum(n, axis=1) - n
   found = np.zeros((len(n), len(ks)))
   for i, k in enumerate(ks):
@@ -74,56 +75,71 @@ def precision_recall_at_k(
   return found / np.asarray(ks, np.float64)[None], found / total
 
 
-def precision_within_radius(histograms: Histograms, radius: int) -> float:
+def precision_within_radius(
+  histograms: Histograms, radius: int, *, empty: str = 'zero'
+) -> float:
   """Mean precision among the items within a Hamming radius.
-
-  A query whose ball is empty counts 0, as in the papers that report it.
 
   Args:
     histograms: of Hamming distances, `[query, bits + 1]`.
     radius: greatest distance that counts, at least 0.
+    empty: a query whose ball is empty counts 0 (`zero`), as in the papers
+      that report it, or is left out of the mean (`skip`).
 
   Returns:
-    The mean over the queries, in [0, 1].
+    The mean over the queries, in [0, 1]; 0 where all balls are empty.
 
   Raises:
-    ValueError: the radius is negative.
+    ValueError: the radius is no int of at least 0, or `empty` is unknown.
 
   Example:
-    >>> counts = Histograms(np.array([[2, 4], [0, 5]]), np.array([[1, 0], [0, 3]]))
+    >>> counts = Histograms(
+    ...   np.array([[2, 4], [0, 5]]), np.array([[1, 0], [0, 3]])
+    ... )
     >>> precision_within_radius(counts, 0)
     0.25
+    >>> precision_within_radius(counts, 0, empty='skip')
+    0.5
   """
   check_radius(radius)
-  found = np.asarray(histograms.all)[:, : radius + 1].sum(axis=1)
-  relevant = np.asarray(histograms.relevant)[:, : radius + 1].sum(axis=1)
-  return float((relevant / np.maximum(found, 1)).mean())
+  n, r = check_counts(histograms)
+  found = n[:, : radius + 1].sum(axis=1)
+  relevant = r[:, : radius + 1].sum(axis=1)
+  return average(relevant / np.maximum(found, 1), found > 0, empty=empty)
 
 
 def precision_recall_curve(
-  histograms: Histograms,
+  histograms: Histograms, *, empty: str = 'skip'
 ) -> tuple[np.ndarray, np.ndarray]:
   """Precision and recall of retrieving all within each distance.
 
-  Means over the queries: of precision over those that retrieve anything within
-  the distance, of recall over those that have relevant items.
+  Means over the queries; of recall over those that have relevant items.
 
   Args:
     histograms: of Hamming distances, `[query, bits + 1]`.
+    empty: a query that retrieves nothing within a distance is left out of the
+      mean precision there (`skip`), or counts 0 (`zero`).
 
   Returns:
     Precision and recall, float64 `[bits + 1]`; NaN where there is no query to
     take the mean over.
+
+  Raises:
+    ValueError: `empty` is unknown.
 
   Example:
     >>> counts = Histograms(np.array([[0, 2, 2]]), np.array([[0, 2, 0]]))
     >>> [x.tolist() for x in precision_recall_curve(counts)]
     [[nan, 1.0, 0.5], [0.0, 1.0, 1.0]]
   """
-  found = np.cumsum(histograms.all, axis=1)
-  relevant = np.cumsum(histograms.relevant, axis=1)
+  check_choice('empty', empty)
+  n, r = check_counts(histograms)
+  found, relevant = np.cumsum(n, axis=1), np.cumsum(r, axis=1)
   total = relevant[:, -1:]
-  retrieving, answerable = (found > 0).sum(axis=0), int((total > 0).sum())
+  retrieving = (found > 0).sum(axis=0)
+  if empty == 'zero':
+    retrieving = np.full_like(retrieving, len(found))
+  answerable = int((total > 0).sum())
   precision = (relevant / np.maximum(found, 1)).sum(axis=0)
   recall = (relevant / np.maximum(total, 1)).sum(axis=0)
   return (

@@ -1,0 +1,55 @@
+import dataclasses
+import json
+
+import jaxtyping
+import pytest
+
+from jaxhash.metrics import EvaluationProtocol
+
+
+def test_one_line():
+  assert (
+    str(EvaluationProtocol(at=5000))
+    == 'mAP@5000 ties=expected denominator=retrieved empty=zero'
+  )
+  assert str(EvaluationProtocol(denominator='min', empty='skip')) == (
+    'mAP@ALL ties=expected denominator=min empty=skip'
+  )
+
+
+def test_digest_is_of_the_fields_alone():
+  protocols = [
+    EvaluationProtocol(),
+    EvaluationProtocol(at=1000),
+    EvaluationProtocol(denominator='min'),
+    EvaluationProtocol(empty='skip'),
+  ]
+  assert len({p.digest() for p in protocols}) == len(protocols)
+  for protocol in protocols:
+    values = json.loads(json.dumps(protocol.to_dict()))
+    assert EvaluationProtocol(**values) == protocol
+    assert EvaluationProtocol(**values).digest() == protocol.digest()
+
+
+def test_frozen():
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    EvaluationProtocol().at = 3
+
+
+@pytest.mark.parametrize(
+  ('kwargs', 'message'),
+  [
+    ({'at': 0}, 'int >= 1, got 0'),
+    ({'at': -1}, 'int >= 1, got -1'),
+    ({'at': True}, 'int >= 1, got True'),
+    ({'at': 10.0}, r'int >= 1, got 10\.0'),
+    ({'denominator': 'all'}, "'all'; known: retrieved, relevant, min"),
+    ({'empty': 'drop'}, "'drop'; known: zero, skip"),
+    ({'ties': 'best'}, "'best'; known: expected"),
+    ({'ties': None}, 'known: expected'),
+  ],
+)
+def test_bad_values(kwargs, message, monkeypatch):
+  monkeypatch.setattr(jaxtyping.config, 'jaxtyping_disable', True)
+  with pytest.raises(ValueError, match=message):
+    EvaluationProtocol(**{'at': None, **kwargs})
