@@ -9,12 +9,17 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 import pathlib
 
+import hypothesis
 import jax
 import pytest
 from absl import flags
 
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 flags.FLAGS.mark_as_parsed()  # tfds reads flags even outside an absl app
+
+# Compilation counts into the first example's time; the same examples always.
+hypothesis.settings.register_profile('jaxhash', deadline=None, derandomize=True)
+hypothesis.settings.load_profile('jaxhash')
 
 STRICT = ('losses', 'codewords', 'metrics', 'search', 'shallow')
 

@@ -23,7 +23,8 @@ def epoch_sampler(num_rows: int, batch_size: int, *, seed: int) -> Sampler:
 
   Returns:
     `step -> positions`, int32 `[batch_size]`, without repetition. The same
-    step gives the same rows on every machine and in every order of calls.
+    step gives the same rows on every machine and in every order of calls; a
+    negative one is a ValueError.
 
   Raises:
     ValueError: a batch has more rows than there are, or less than one.
@@ -46,8 +47,12 @@ def epoch_sampler(num_rows: int, batch_size: int, *, seed: int) -> Sampler:
     return rng.permutation(num_rows).astype(np.int32)
 
   def sampler(step: int) -> np.ndarray:
+    if step < 0:
+      raise ValueError(f'step must be at least 0, got {step}')
     epoch, batch = divmod(step, steps_per_epoch)
-    return permutation(epoch)[batch * batch_size : (batch + 1) * batch_size]
+    start = batch * batch_size
+    # A copy: who writes into a batch must not change the permutation.
+    return permutation(epoch)[start : start + batch_size].copy()
 
   return sampler
 

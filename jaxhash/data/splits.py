@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import pathlib
+import os
+import zipfile
 
 import numpy as np
 
@@ -84,15 +85,28 @@ def split_digest(split: Split) -> str:
   return digest.hexdigest()[:12]
 
 
-def save_split(split: Split, path: pathlib.Path) -> None:
-  """Saves the rows of every part as an .npz file."""
+def save_split(split: Split, path: str | os.PathLike[str]) -> None:
+  """Saves the rows of every part as an .npz file, under exactly that name."""
   arrays = {k: v for k, v in split._asdict().items() if v is not None}
-  with path.open('wb') as f:
+  with open(path, 'wb') as f:
     np.savez_compressed(f, **arrays)
 
 
-def load_split(path: pathlib.Path) -> Split:
-  """Loads what `save_split` saved."""
-  with np.load(path) as arrays:
-    values = {name: arrays[name] for name in arrays.files}
+def load_split(path: str | os.PathLike[str]) -> Split:
+  """Loads what `save_split` saved.
+
+  Raises:
+    ValueError: the file is missing or holds anything else.
+  """
+  try:
+    with open(path, 'rb') as f, np.load(f) as arrays:
+      values = {name: arrays[name] for name in arrays.files}
+  except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as e:
+    raise ValueError(f'{path} cannot be read as a saved split: {e}') from e
+  wanted = {'protocol', *PARTS}
+  if set(values) - {'labelled'} != wanted:
+    raise ValueError(
+      f'{path} is no saved split: it has {", ".join(sorted(values))}, wanted '
+      f'{", ".join(sorted(wanted))} and perhaps labelled'
+    )
   return Split(**{**values, 'protocol': str(values['protocol'])})

@@ -42,6 +42,14 @@ def check_dataset(dataset: Dataset) -> None:
       f'{name}: {len(dataset.class_names)} class names for '
       f'{dataset.num_classes} classes'
     )
+  if dataset.ids is not None and len(dataset.ids) != len(labels):
+    raise ValueError(f'{name}: {len(dataset.ids)} ids for {len(labels)} rows')
+  official = dataset.num_official_train
+  if official is not None and not 0 < official <= len(labels):
+    raise ValueError(
+      f'{name}: the official train part must be 1 to {len(labels)} rows, got '
+      f'{official}'
+    )
   if len(inputs.shape) == 4:
     if inputs.dtype != np.uint8:
       raise ValueError(f'{name}: images must be uint8, got {inputs.dtype}')

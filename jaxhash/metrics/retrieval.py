@@ -66,11 +66,11 @@ def precision_recall_at_k(
   """
   check_cut_offs(ks)
   n, r = check_counts(histograms)
-  before = np.cumsum(n, axis=1) - n
-  found = np.zeros((len(n), len(ks)))
-  for i, k in enumerate(ks):
-    share = np.clip(k - before, 0, n) / np.maximum(n, 1)
-    found[:, i] = (share * r).sum(axis=1)
+  start = np.zeros((len(n), 1), np.int64)
+  items = np.concatenate([start, np.cumsum(n, axis=1)], axis=1)
+  relevant = np.concatenate([start, np.cumsum(r, axis=1)], axis=1)
+  # The share of the group that k divides is a linear interpolation.
+  found = np.stack([np.interp(ks, *row) for row in zip(items, relevant)])
   total = np.maximum(r.sum(axis=1, keepdims=True), 1)
   return found / np.asarray(ks, np.float64)[None], found / total
 

@@ -33,6 +33,27 @@ def test_a_crop_is_a_window_of_the_reflected_image():
   assert len(shifts) > 5  # each image has its own
 
 
+def test_a_crop_is_a_window_of_the_image_with_zeros_around():
+  x, pad = np.asarray(images(20, 5, 2)), 2
+  padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+  out = pad_crop_flip(
+    jnp.asarray(x), jax.random.key(1), pad=pad, flip=True, pad_mode='zeros'
+  )
+  for got, source in zip(np.asarray(out), padded):
+    windows = [source[i : i + 5, j : j + 5] for i in range(5) for j in range(5)]
+    windows += [window[:, ::-1] for window in windows]
+    assert sum(np.array_equal(got, window) for window in windows) == 1
+
+
+def test_uint8_images_stay_uint8():
+  x = jnp.arange(75, dtype=jnp.uint8).reshape(1, 5, 5, 3)
+  for pad_mode in ('reflect', 'zeros'):
+    out = pad_crop_flip(
+      x, jax.random.key(0), pad=1, flip=True, pad_mode=pad_mode
+    )
+    assert out.dtype == jnp.uint8
+
+
 def test_about_half_are_mirrored():
   x = images(400, 4, 1)
   out = pad_crop_flip(x, jax.random.key(1), pad=0, flip=True)
@@ -44,12 +65,21 @@ def test_about_half_are_mirrored():
 
 def test_color_keeps_the_shape_of_the_light():
   x = images()
-  out = color_jitter(x, jax.random.key(1), strength=0.3)
-  assert out.shape == x.shape
-  assert not np.allclose(out[0] - x[0], out[1] - x[1])
+  off = {'brightness': 0.0, 'contrast': 0.0, 'saturation': 0.0}
+  key = jax.random.key(1)
+  np.testing.assert_allclose(color_jitter(x, key, **off), x, atol=1e-6)
+  brighter = np.asarray(color_jitter(x, key, **{**off, 'brightness': 0.3}) - x)
+  offsets = brighter.mean((1, 2, 3))
   np.testing.assert_allclose(
-    color_jitter(x, jax.random.key(1), strength=0.0), x, atol=1e-6
+    brighter, np.broadcast_to(offsets[:, None, None, None], x.shape), atol=1e-5
   )
+  assert np.abs(offsets).max() <= 0.3 and len(np.unique(offsets)) == len(x)
+  contrast = color_jitter(x, key, **{**off, 'contrast': 0.3})
+  ratios = contrast.std((1, 2, 3)) / x.std((1, 2, 3))
+  assert 0.7 <= ratios.min() < ratios.max() <= 1.3
+  grey = color_jitter(x, key, **{**off, 'saturation': 0.3})
+  np.testing.assert_allclose(grey.mean(3), x.mean(3), atol=1e-6)
+  assert not np.allclose(grey, x)
 
 
 def test_noise_has_its_standard_deviation():
@@ -58,8 +88,25 @@ def test_noise_has_its_standard_deviation():
   assert float(out.std()) == pytest.approx(0.5, rel=0.03)
 
 
+def test_dropout_keeps_the_mean():
+  out = augment(jnp.ones((100, 100)), jax.random.key(0), dropout=0.25)
+  kept = np.asarray(out != 0)
+  np.testing.assert_allclose(np.asarray(out)[kept], 1 / (1 - 0.25), rtol=1e-6)
+  # Four standard deviations of a mean of 10,000 coins.
+  assert abs(kept.mean() - 0.75) < 4 * np.sqrt(0.25 * 0.75 / 10000)
+
+
 def test_a_key_decides_and_jit_and_vmap_agree():
-  x, options = images(), {'pad': 1, 'flip': True, 'color': 0.1, 'noise': 0.1}
+  x, options = (
+    images(),
+    {
+      'pad': 1,
+      'flip': True,
+      'color': 0.1,
+      'noise': 0.1,
+      'dropout': 0.1,
+    },
+  )
   keys = jax.random.split(jax.random.key(0), 3)
   one = jnp.stack([augment(x, k, **options) for k in keys])
   many = jax.jit(jax.vmap(lambda k: augment(x, k, **options)))(keys)
@@ -73,5 +120,10 @@ def test_refuses():
     augment(jnp.ones((4, 3)), jax.random.key(0), pad=1)
   with pytest.raises(ValueError, match='not be negative'):
     augment(images(), jax.random.key(0), noise=-1.0)
+  for wrong in ({'color': 1.5}, {'dropout': 1.0}):
+    with pytest.raises(ValueError, match='color at most 1 and dropout less'):
+      augment(images(), jax.random.key(0), **wrong)
+  with pytest.raises(ValueError, match="'wrap'; known: reflect, zeros"):
+    augment(images(), jax.random.key(0), pad=1, pad_mode='wrap')
   with pytest.raises(ValueError, match='less than the image of 8 x 8, got 8'):
     augment(images(), jax.random.key(0), pad=8)

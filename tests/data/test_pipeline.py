@@ -5,6 +5,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxhash import training
+from jaxhash.data import pipeline as pipeline_module
 from jaxhash.data.pipeline import make_pipeline
 from jaxhash.data.protocols.general import per_class
 from jaxhash.data.sources.synthetic import clusters, shapes
@@ -142,11 +143,48 @@ def test_a_mesh_of_four_gives_the_same_values():
     ({'views': 0}, 'views must be at least 1'),
     ({'batch_size': 1000}, 'the 72 rows there are, got 1000'),
     ({'num_labelled_per_batch': 1}, 'hides none'),
+    ({'augment': {'flp': True}}, 'augment has no flp; it takes pad, flip'),
+    ({'augment': {'pad': 16}}, 'less than the image of 16 x 16'),
   ],
 )
 def test_refuses(options, message):
   with pytest.raises(ValueError, match=message):
     images(**options)
+
+
+class Unreadable:
+  """Rows that must not be read."""
+
+  def __init__(self, like):
+    self.shape, self.dtype = like.shape, like.dtype
+
+  def __len__(self):
+    return self.shape[0]
+
+  def __getitem__(self, rows):
+    raise AssertionError('read before the arguments were checked')
+
+
+def test_a_wrong_argument_is_refused_before_a_row_is_read():
+  dataset, split, _ = images()
+  dataset = dataset._replace(inputs=Unreadable(dataset.inputs))
+  for wrong in ({'augment': {'pda': 1}}, {'augment': {'noise': -1.0}}):
+    with pytest.raises(ValueError, match=r'pda|noise'):
+      make_pipeline(dataset, split, batch_size=8, **wrong)
+
+
+@pytest.mark.parametrize(('offset', 'size'), [(0, 1e-7), (1e4, 1), (-3, 1e3)])
+def test_statistics_of_blocks_at_any_scale(monkeypatch, offset, size):
+  monkeypatch.setattr(pipeline_module, 'BLOCK_ROWS', 7)
+  dataset = clusters(num_classes=2, num_per_class=50)
+  x = dataset.inputs.astype(np.float64) * size + offset
+  dataset = dataset._replace(inputs=x.astype(np.float32))
+  split = per_class(dataset, num_query=1, num_train=45)
+  rows = dataset.inputs[split.train].astype(np.float64)
+  pipeline = make_pipeline(dataset, split, batch_size=2)
+  got = pipeline.data['statistics']
+  np.testing.assert_allclose(got['mean'], rows.mean(0), rtol=1e-6)
+  np.testing.assert_allclose(got['scale'], 1 / rows.std(0), rtol=1e-6)
 
 
 def test_float16_features_do_not_overflow():

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jaxhash.data.protocols import cifar10, digits, general
 from jaxhash.data.sources.synthetic import clusters, shapes
@@ -47,6 +49,7 @@ def test_the_four_of_cifar10(protocol, options, sizes):
   split = make(dataset, seed=1, **options)
   parts = (split.train, split.val, split.query, split.database)
   assert tuple(map(len, parts)) == sizes
+  assert split.protocol.startswith(f'{protocol} = ')
   if protocol != 'cifar10_ii':  # the official split is what it is
     for rows in (split.train, split.val, split.query):
       assert len(counts(dataset, rows)) == 1
@@ -58,6 +61,75 @@ def test_the_four_of_cifar10(protocol, options, sizes):
   assert split_digest(same) == split_digest(split)
   if protocol != 'cifar10_ii':
     assert split_digest(other) != split_digest(split)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+  labels=st.lists(st.integers(0, 2), min_size=6, max_size=60),
+  query=st.integers(1, 4),
+  train=st.integers(1, 4),
+  val=st.integers(0, 3),
+  inside=st.booleans(),
+)
+def test_per_class_counts_and_keeps_apart(labels, query, train, val, inside):
+  dataset = Dataset(
+    'any', np.zeros((len(labels), 1)), np.array(labels, np.int32), 3, ('a',) * 3
+  )
+  options = {'num_query': query, 'num_train': train, 'num_val': val}
+  smallest = np.bincount(labels, minlength=3).min()
+  if query + train + val > smallest:
+    with pytest.raises(ValueError, match='are wanted'):
+      general.per_class(dataset, **options)
+    return
+  if not inside and len(labels) == 3 * (query + train):
+    return  # an empty database, which check_split refuses
+  split = general.per_class(dataset, train_in_database=inside, **options)
+  for rows, count in ((split.query, query), (split.train, train)):
+    np.testing.assert_array_equal(
+      np.bincount(dataset.labels[rows], minlength=3), count
+    )
+  assert len(split.val) == 3 * val
+  used = np.concatenate([split.query, split.train, split.val])
+  assert len(np.unique(used)) == len(used)
+  out = set(split.query) | (set() if inside else set(split.train))
+  assert set(split.database) == set(range(len(labels))) - out
+
+
+def test_some_of_the_official_queries():
+  dataset = clusters(num_classes=4, num_per_class=9)
+  order = np.random.default_rng(0).permutation(36)
+  dataset = dataset._replace(
+    inputs=dataset.inputs[order],
+    labels=dataset.labels[order],
+    num_official_train=26,
+  )
+  few = general.official(dataset, num_query=4)
+  assert len(few.query) == 4 and (few.query >= 26).all()
+  with_val = general.official(dataset, num_query=4, num_val=1)
+  np.testing.assert_array_equal(few.query, with_val.query)
+  with pytest.raises(ValueError, match='11 rows are wanted, there are 10'):
+    general.official(dataset, num_query=11)
+
+
+def test_the_official_split_of_a_multi_label_set():
+  dataset = shapes(num_per_class=4, multi_label=True)
+  split = general.official(dataset._replace(num_official_train=30))
+  assert (len(split.train), len(split.query)) == (30, 6)
+
+
+def test_a_negative_number_of_rows_is_refused():
+  dataset = clusters(num_classes=4, num_per_class=5)._replace(
+    num_official_train=12
+  )
+  for make, options in (
+    (general.held_out_queries, {'num_query': 4, 'num_val': -1}),
+    (general.held_out_queries, {'num_query': -1}),
+    (general.random_rows, {'num_query': 3, 'num_train': 4, 'num_val': -2}),
+    (general.official, {'num_query': -1}),
+    (general.per_class, {'num_query': -1, 'num_train': 2}),
+  ):
+    with pytest.raises(ValueError, match='negative'):
+      make(dataset, **options)
 
 
 def test_digits_sizes():
@@ -94,7 +166,7 @@ def test_held_out_queries():
   split = general.held_out_queries(dataset, num_query=3, num_val=2)
   assert (split.query >= 12).all() and (split.val >= 12).all()
   assert len(split.database) == 17
-  with pytest.raises(ValueError, match='the test part has 8 rows'):
+  with pytest.raises(ValueError, match='9 rows are wanted, there are 8'):
     general.held_out_queries(dataset, num_query=9)
 
 
@@ -124,11 +196,22 @@ def test_a_saved_split_comes_back(tmp_path):
     split = general.per_class(
       dataset, num_query=2, num_train=3, num_labelled=labelled
     )
-    save_split(split, tmp_path / 's.npz')
-    loaded = load_split(tmp_path / 's.npz')
+    save_split(split, str(tmp_path / 'named'))
+    loaded = load_split(tmp_path / 'named')
     assert split_digest(loaded) == split_digest(split)
     assert loaded.protocol == split.protocol
     assert (loaded.labelled is None) == (labelled is None)
+
+
+def test_a_file_that_is_no_split(tmp_path):
+  with pytest.raises(ValueError, match='cannot be read'):
+    load_split(tmp_path / 'none.npz')
+  (tmp_path / 'text').write_text('rows')
+  with pytest.raises(ValueError, match='cannot be read'):
+    load_split(tmp_path / 'text')
+  np.savez(tmp_path / 'other.npz', x=np.ones(2))
+  with pytest.raises(ValueError, match='no saved split: it has x'):
+    load_split(tmp_path / 'other.npz')
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxhash.data.sampler import epoch_sampler, semi_supervised_sampler
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 5))
 def test_an_epoch_is_a_permutation_without_what_is_left(rows, batch, epoch):
   if batch > rows:
@@ -18,6 +19,7 @@ def test_an_epoch_is_a_permutation_without_what_is_left(rows, batch, epoch):
   assert seen.min() >= 0 and seen.max() < rows
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=20))
 def test_a_step_does_not_depend_on_the_calls_before(steps):
   used, labelled = epoch_sampler(10, 3, seed=1), np.arange(10) < 4
@@ -46,7 +48,16 @@ def test_each_batch_has_so_many_labelled_rows():
   assert set(seen) == {3, 5, 8, 13}
 
 
+def test_a_batch_that_is_written_into_changes_no_other():
+  sampler = epoch_sampler(6, 3, seed=0)
+  before = sampler(0).copy()
+  sampler(0)[:] = 99
+  np.testing.assert_array_equal(sampler(0), before)
+
+
 def test_refuses():
+  with pytest.raises(ValueError, match='at least 0, got -1'):
+    epoch_sampler(3, 2, seed=0)(-1)
   with pytest.raises(ValueError, match='the 3 rows there are, got 4'):
     epoch_sampler(3, 4, seed=0)
   with pytest.raises(ValueError, match='got 0'):

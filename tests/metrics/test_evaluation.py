@@ -94,6 +94,12 @@ def test_rankings_in_blocks_of_queries(monkeypatch):
   assert sorted(whole['pr_curve']['recall']) == whole['pr_curve']['recall']
 
 
+def test_cut_offs_beyond_the_database():
+  codes, labels = problem(items=4)
+  args = (codes[:1], codes, labels[:1], labels)
+  assert 'precision@5' not in evaluate(*args, precision_at=(5,))
+
+
 def test_nothing_relevant():
   codes, labels = problem()
   scores = evaluate(codes[:5], codes, labels[:5], labels + 10)

@@ -5,8 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhash.training import CheckpointError, Checkpoints, TrainState
-from jaxhash.training import state_digest
+from jaxhash.training import (
+  CheckpointError,
+  Checkpoints,
+  TrainState,
+  state_digest,
+)
 
 
 def state_at(step):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxhash.data.protocols import general
 from jaxhash.data.types import Dataset, Split
 
@@ -29,8 +31,8 @@ def cifar10_54000(
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
   """
-  _check(dataset, 'cifar10_54000')
-  return general.per_class(
+  return _per_class(
+    'cifar10_54000',
     dataset,
     seed=seed,
     num_query=100,
@@ -61,8 +63,8 @@ def cifar10_i(
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
   """
-  _check(dataset, 'cifar10_i')
-  return general.per_class(
+  return _per_class(
+    'cifar10_i',
     dataset,
     seed=seed,
     num_query=100,
@@ -92,7 +94,8 @@ def cifar10_ii(
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
   """
   _check(dataset, 'cifar10_ii')
-  return general.official(dataset, seed=seed, num_val=0 if final_fit else 500)
+  split = general.official(dataset, seed=seed, num_val=0 if final_fit else 500)
+  return split._replace(protocol=f'cifar10_ii = {split.protocol}')
 
 
 def cifar10_ii_pooled(
@@ -113,15 +116,21 @@ def cifar10_ii_pooled(
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
   """
-  _check(dataset, 'cifar10_ii_pooled')
   num_val = 0 if final_fit else 500
-  return general.per_class(
+  return _per_class(
+    'cifar10_ii_pooled',
     dataset,
     seed=seed,
     num_query=1000,
     num_train=5000 - num_val,
     num_val=num_val,
   )
+
+
+def _per_class(name: str, dataset: Dataset, **arguments: Any) -> Split:
+  _check(dataset, name)
+  split = general.per_class(dataset, **arguments)
+  return split._replace(protocol=f'{name} = {split.protocol}')
 
 
 def _check(dataset: Dataset, name: str) -> None:

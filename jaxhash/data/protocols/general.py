@@ -76,14 +76,18 @@ def official(
   dataset: Dataset,
   *,
   seed: int = 0,
+  num_query: int | None = None,
   num_val: int = 0,
   num_labelled: int | None = None,
 ) -> Split:
   """The official test part searches the official train part, which trains.
 
   Args:
-    dataset: with an official split.
-    seed: of the draw of val and of the labelled rows.
+    dataset: with an official split; multi-label where nothing is drawn of
+      each class.
+    seed: of the draw of query, of val and of the labelled rows.
+    num_query: test rows, over all classes, that search; None: all of them.
+      They are the same for every `num_val`.
     num_val: rows of each class that are taken out of train to choose by; they
       stay in the database. 0 for the final fit on all of train.
     num_labelled: train rows of each class whose labels may be seen; None: all.
@@ -94,11 +98,17 @@ def official(
   Raises:
     ValueError: there is no official split, or a class has too few rows.
   """
+  asked = '' if num_query is None else f'num_query={num_query}, '
   name = _with_labelled(
-    f'official(num_val={num_val}', num_labelled, f', seed={seed})'
+    f'official({asked}num_val={num_val}', num_labelled, f', seed={seed})'
   )
   first, second = _official_parts(dataset, name)
   rng = np.random.default_rng(seed)
+  if num_query is not None:
+    _check_counts(name, num_query, limit=len(second))
+    # A stream of its own, so that val does not decide which rows search.
+    drawn = np.random.default_rng((seed, 1)).permutation(second)
+    second = drawn[:num_query]
   (val,) = _draw(dataset, first, [num_val], rng, name)
   train = np.setdiff1d(first, val)
   return _finish(dataset, name, train, val, second, first, num_labelled, rng)
@@ -132,6 +142,9 @@ def held_out_queries(
 ) -> Split:
   """Some official test rows search all others; the official train part trains.
 
+  With `num_query=2000` on Tiny ImageNet, whose official test part here is its
+  validation set: 2,000 of those rows search all of train and the other 8,000.
+
   Args:
     dataset: with an official split.
     seed: of the draw.
@@ -148,8 +161,7 @@ def held_out_queries(
     f'held_out_queries(num_query={num_query}, num_val={num_val}, seed={seed})'
   )
   train, test = _official_parts(dataset, name)
-  if num_query + num_val > len(test):
-    raise ValueError(f'{name}: the test part has {len(test)} rows')
+  _check_counts(name, num_query, num_val, limit=len(test))
   drawn = np.random.default_rng(seed).permutation(test)
   query, val = drawn[:num_query], drawn[num_query : num_query + num_val]
   database = np.setdiff1d(np.arange(len(dataset.labels)), query)
@@ -187,8 +199,7 @@ def random_rows(
     f'num_val={num_val}, train_in_database={train_in_database}, seed={seed})'
   )
   count = len(dataset.labels)
-  if num_query + num_train + num_val >= count:
-    raise ValueError(f'{name}: there are only {count} rows')
+  _check_counts(name, num_query, num_train, num_val, limit=count)
   drawn = np.random.default_rng(seed).permutation(count)
   query, train, val, _ = np.split(
     drawn, np.cumsum([num_query, num_train, num_val])
@@ -216,6 +227,8 @@ def _draw(
   name: str,
 ) -> list[np.ndarray]:
   """Disjoint parts of `rows` with so many rows of each class."""
+  if dataset.labels.ndim != 1 and not any(counts):
+    return [np.zeros(0, np.int32) for _ in counts]
   if dataset.labels.ndim != 1:
     raise ValueError(
       f'{name} draws the same number of each class; {dataset.name} is '
@@ -253,6 +266,15 @@ def _finish(
     labelled = _rows(labelled)
   split = Split(name, *(_rows(r) for r in (train, val, query, database)))
   return check_split(split._replace(labelled=labelled), len(dataset.labels))
+
+
+def _check_counts(name: str, *counts: int, limit: int) -> None:
+  if min(counts) < 0:
+    raise ValueError(f'{name}: a number of rows is negative')
+  if sum(counts) > limit:
+    raise ValueError(
+      f'{name}: {sum(counts)} rows are wanted, there are {limit} to draw from'
+    )
 
 
 def _rows(rows: np.ndarray | list[int]) -> np.ndarray:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from jaxhash.data.types import Dataset
+from jaxhash.data.validate import check_dataset
 
 __all__ = ['arrays']
 
 KINDS = ('inputs', 'images', 'features')
 PARTS = ('train', 'val', 'test')
+MAX_CLASSES = 2**24  # more is a row's id or a hash taken for a label
 
 
 def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
@@ -29,17 +32,16 @@ def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
   Returns:
     uint8 images `[n, height, width, channels]` or float features `[n, d]`,
     with labels int `[n]` or multi-hot `[n, classes]`. Train rows come first
-    and are the official train part.
+    and are the official train part, all that follow the official test part.
 
   Raises:
-    ValueError: a file is missing; lists those that are there.
+    ValueError: a file is missing (lists those that are there), has no partner
+      or cannot be read, row counts or shapes differ, or a label is wrong.
   """
   path = pathlib.Path(folder).expanduser()
   pairs = _pairs(path)
-  inputs = [
-    np.load(x, mmap_mode='r' if memory_map else None) for x, _ in pairs.values()
-  ]
-  labels = [np.load(y) for _, y in pairs.values()]
+  inputs = [_load(x, memory_map) for x, _ in pairs.values()]
+  labels = [_labels(y) for _, y in pairs.values()]
   for name, x, y in zip(pairs, inputs, labels):
     if x.shape[1:] != inputs[0].shape[1:] or x.dtype != inputs[0].dtype:
       raise ValueError(
@@ -48,30 +50,33 @@ def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
       )
     if len(x) != len(y):
       raise ValueError(f'{path}: {name} has {len(x)} rows, {len(y)} labels')
+    if y.shape[1:] != labels[0].shape[1:]:
+      raise ValueError(
+        f'{path}: labels of {name} are {y.shape}, those before '
+        f'{labels[0].shape}: all must be [n], or multi-hot of the same classes'
+      )
   joined = np.concatenate(labels)
-  if joined.ndim not in (1, 2):
-    raise ValueError(
-      f'{path}: labels must be [n] or multi-hot [n, classes], got '
-      f'{joined.shape}'
-    )
   names = path / 'class_names.txt'
   if names.exists():
-    class_names = tuple(names.read_text().split('\n'))
-    class_names = tuple(n.strip() for n in class_names if n.strip())
-    num_classes = len(class_names)
+    lines = [n.strip() for n in names.read_text(encoding='utf-8').split('\n')]
+    class_names = tuple(n for n in lines if n)
   else:
-    num_classes = int(joined.max()) + 1 if joined.ndim == 1 else joined.shape[1]
+    num_classes = (
+      joined.max(initial=-1) + 1 if joined.ndim == 1 else joined.shape[1]
+    )
     class_names = tuple(str(i) for i in range(num_classes))
   ids = path / 'ids.npy'
-  return Dataset(
+  dataset = Dataset(
     name=path.name,
     inputs=inputs[0] if len(inputs) == 1 else _Joined(inputs),
-    labels=joined.astype(np.int32 if joined.ndim == 1 else np.uint8),
-    num_classes=num_classes,
+    labels=joined,
+    num_classes=len(class_names),
     class_names=class_names,
     num_official_train=len(inputs[0]) if 'train' in pairs else None,
-    ids=np.load(ids) if ids.exists() else None,
+    ids=_load(ids, memory_map=False) if ids.exists() else None,
   )
+  check_dataset(dataset)
+  return dataset
 
 
 class _Joined:
@@ -86,8 +91,24 @@ class _Joined:
   def __len__(self) -> int:
     return self.shape[0]
 
-  def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+  def __getitem__(self, rows: Any) -> np.ndarray:
+    """Rows by an int array; slices, masks and negative rows as in NumPy."""
+    if isinstance(rows, slice):
+      rows = np.arange(*rows.indices(len(self)))
     rows = np.asarray(rows)
+    if rows.dtype == bool:
+      if rows.shape != (len(self),):
+        raise IndexError(f'a mask of {rows.shape} for {len(self)} rows')
+      rows = np.flatnonzero(rows)
+    if not rows.size:
+      rows = rows.astype(np.int64)
+    if rows.dtype.kind not in 'iu':
+      raise IndexError(f'rows must be integers, got {rows.dtype}')
+    rows = rows.astype(np.int64)
+    wrong = rows[(rows < -len(self)) | (rows >= len(self))]
+    if wrong.size:
+      raise IndexError(f'row {wrong[0]} of {len(self)}')
+    rows = np.where(rows < 0, rows + len(self), rows)
     out = np.empty((*rows.shape, *self.shape[1:]), self.dtype)
     for part, start in zip(self._parts, self._starts):
       inside = (rows >= start) & (rows < start + len(part))
@@ -95,22 +116,71 @@ class _Joined:
     return out
 
 
+def _load(path: pathlib.Path, memory_map: bool) -> np.ndarray:
+  try:
+    array = np.load(path, mmap_mode='r' if memory_map else None)
+  except (OSError, ValueError, EOFError) as e:
+    raise ValueError(f'{path} cannot be read as an array: {e}') from e
+  if not array.ndim:
+    raise ValueError(f'{path} must have rows, it is a single value')
+  return array
+
+
+def _labels(path: pathlib.Path) -> np.ndarray:
+  """int32 `[n]` or uint8 `[n, classes]`; a cast would hide a wrong value."""
+  labels = _load(path, memory_map=False)
+  if labels.ndim not in (1, 2) or labels.dtype.kind not in 'buif':
+    raise ValueError(
+      f'{path}: labels must be whole numbers [n], or multi-hot [n, classes], '
+      f'got {labels.dtype} {labels.shape}'
+    )
+  if labels.ndim == 1:
+    good = (labels >= 0) & (labels < MAX_CLASSES) & (labels % 1 == 0)
+    wanted = f'whole numbers from 0 to less than {MAX_CLASSES}'
+  else:
+    good = ((labels == 0) | (labels == 1)).all(axis=1)
+    wanted = 'multi-hot, 0 or 1'
+  if not good.all():
+    row = int(good.argmin())
+    raise ValueError(
+      f'{path}: labels must be {wanted}, but row {row} is {labels[row]}'
+    )
+  return labels.astype(np.int32 if labels.ndim == 1 else np.uint8)
+
+
 def _pairs(
   path: pathlib.Path,
 ) -> dict[str, tuple[pathlib.Path, pathlib.Path]]:
+  """The files of each part; a file without its partner would be lost."""
+  if not path.is_dir():
+    raise ValueError(f'{path}: no such folder')
+  there = sorted(p.name for p in path.iterdir())
+  listing = ', '.join(there[:20]) or 'no files'
   pairs = {}
   for part in ('', *PARTS):
     prefix = f'{part}_' if part else ''
-    labels = path / f'{prefix}labels.npy'
-    for kind in KINDS:
-      inputs = path / f'{prefix}{kind}.npy'
-      if inputs.exists() and labels.exists():
-        pairs[part or 'all'] = (inputs, labels)
+    rows = [f'{prefix}{kind}.npy' for kind in KINDS]
+    rows = [name for name in rows if name in there]
+    labels = f'{prefix}labels.npy'
+    if len(rows) > 1:
+      raise ValueError(f'{path}: {" and ".join(rows)}; which is meant?')
+    if rows and labels in there:
+      pairs[part or 'all'] = (path / rows[0], path / labels)
+    elif rows or labels in there:
+      missing = labels if rows else f'{prefix}inputs.npy (or images, features)'
+      raise ValueError(
+        f'{path}: {rows[0] if rows else labels} needs {missing} beside it; it '
+        f'has {listing}'
+      )
   if not pairs:
-    there = ', '.join(sorted(p.name for p in path.glob('*'))[:20])
     raise ValueError(
       f'{path} has no inputs.npy with labels.npy, nor train_inputs.npy with '
-      'train_labels.npy (images or features may stand for inputs); '
-      + (f'it has {there or "no files"}' if path.is_dir() else 'no such folder')
+      'train_labels.npy (images or features may stand for inputs); it has '
+      f'{listing}'
+    )
+  if 'all' in pairs and len(pairs) > 1:
+    raise ValueError(
+      f'{path} has {pairs["all"][0].name} and also the parts '
+      f'{", ".join(p for p in pairs if p != "all")}; which are meant?'
     )
   return pairs

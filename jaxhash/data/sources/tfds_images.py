@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 
 import numpy as np
 from tqdm import tqdm
@@ -40,7 +41,11 @@ def _load(name: str, data_dir: str | None) -> Dataset:
   folder = pathlib.Path(
     data_dir or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
   ).expanduser()
-  versions = sorted((folder / name).glob('*/dataset_info.json'))
+  # By number, since '10.0.0' is less than '3.0.2' as text.
+  versions = sorted(
+    (folder / name).glob('*/dataset_info.json'),
+    key=lambda path: [int(n) for n in re.findall(r'\d+', path.parent.name)],
+  )
   if not versions:
     raise ValueError(
       f'no prepared {name} in {folder / name}. tfds prepares it by '
@@ -50,9 +55,15 @@ def _load(name: str, data_dir: str | None) -> Dataset:
       'train_images.npy, train_labels.npy, test_images.npy, test_labels.npy'
     )
   builder = tfds.builder_from_directory(versions[-1].parent)
+  try:
+    sources = {p: builder.as_data_source(p) for p in ('train', 'test')}
+  except (NotImplementedError, ValueError) as e:
+    raise ValueError(
+      f'{versions[-1].parent} has no train and test of random access; prepare '
+      f"it with file_format='array_record': {e}"
+    ) from e
   images, labels = [], []
-  for part in ('train', 'test'):
-    source = builder.as_data_source(part)
+  for part, source in sources.items():
     for i in tqdm(range(len(source)), desc=f'{name} {part}', leave=False):
       row = source[i]
       images.append(row['image'])
@@ -63,5 +74,5 @@ def _load(name: str, data_dir: str | None) -> Dataset:
     labels=np.asarray(labels, np.int32),
     num_classes=builder.info.features['label'].num_classes,
     class_names=tuple(builder.info.features['label'].names),
-    num_official_train=len(builder.as_data_source('train')),
+    num_official_train=len(sources['train']),
   )

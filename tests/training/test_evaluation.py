@@ -1,0 +1,214 @@
+"""Scores, reports and shallow references of a run."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from jaxhash import metrics, training
+from jaxhash.core import Outputs
+from jaxhash.training import encode as encode_module
+from tests.configs import small
+from tests.method_suite import experiment_of, run_steps
+
+ROOT = pathlib.Path(__file__).parents[2]
+METHOD = {'name': 'adalabelhash', 'num_bits': 8}
+
+
+def untrained(**changes):
+  experiment = experiment_of(METHOD, **changes)
+  return experiment, training.initial_state(experiment)
+
+
+def test_codes_do_not_depend_on_the_batch():
+  experiment, state = untrained()
+  rows = np.array([5, 0, 119, 7, 7, 33])
+  whole = training.RowEncoder(experiment)(state, rows)
+  parts = training.RowEncoder(experiment, batch_size=4)(state, rows)
+  np.testing.assert_array_equal(whole.codes, parts.codes)
+  assert whole.codes.dtype == np.int8
+  assert set(np.unique(whole.codes)) <= {-1, 1}
+  one = training.RowEncoder(experiment)(state, rows[2:3])
+  np.testing.assert_array_equal(whole.codes[2:3], one.codes)
+
+
+def test_the_encode_step_compiles_once(monkeypatch):
+  chex.clear_trace_counter()
+  make = encode_module.make_encode_step
+  monkeypatch.setattr(
+    encode_module,
+    'make_encode_step',
+    lambda *a: chex.assert_max_traces(make(*a), n=1),
+  )
+  experiment, state = untrained()
+  encode = training.RowEncoder(experiment, batch_size=16)
+  training.evaluate(experiment, state, encode)
+  training.validate(experiment, state, encode)
+  state = state._replace(step=state.step + 1)
+  encode(state, np.arange(3))
+
+
+def test_scores_are_those_of_the_codes():
+  experiment, state = untrained()
+  encode = training.RowEncoder(experiment)
+  results = training.evaluate(experiment, state, encode)
+  split, labels = experiment.split, experiment.dataset.labels
+  for key, database in (
+    ('query_database', split.database),
+    (
+      'query_database_without_train',
+      np.setdiff1d(split.database, split.train),
+    ),
+  ):
+    expected = metrics.evaluate(
+      encode(state, split.query).codes,
+      encode(state, database).codes,
+      labels[split.query],
+      labels[database],
+      experiment.protocol,
+    )
+    assert results[key]['mAP'] == expected['mAP']
+    assert results[key]['num_database'] == len(database)
+  assert results['codewords']['least_distance'] <= 8
+  json.dumps(results)
+
+
+def test_val_never_meets_itself_or_the_queries():
+  experiment, state = untrained()
+  seen = []
+
+  def encode(state, rows):
+    seen.append(rows)
+    return training.RowEncoder(experiment)(state, rows)
+
+  score = training.validate(experiment, state, encode)
+  assert 0 < score['val/mAP'] <= 1
+  assert not np.isin(experiment.split.query, seen[0]).any()
+
+
+def test_no_val_no_score():
+  experiment, state = untrained(protocol={'num_val': 0})
+  assert training.validate(experiment, state, None) == {}
+
+
+def test_leave_one_out_does_not_retrieve_the_query():
+  experiment, state = untrained()
+  rows = np.arange(0, 120, 10, dtype=np.int32)
+  split = experiment.split._replace(
+    train=np.array([1, 2], np.int32), query=rows, database=rows
+  )
+  labels = np.arange(120, dtype=np.int32)  # nothing else is relevant
+  experiment = experiment._replace(
+    split=split, dataset=experiment.dataset._replace(labels=labels)
+  )
+  results = training.evaluate(
+    experiment, state, training.RowEncoder(experiment)
+  )
+  assert results['query_database']['mAP'] == 0
+
+
+def test_a_bank_gives_the_codes_of_train_rows_alone():
+  experiment = experiment_of(
+    {'name': 'tests.toy_methods:alternating', 'num_bits': 8}
+  )
+  state = training.initial_state(experiment)
+  bank = np.asarray(state.method_state['bank']).copy()
+  labels = experiment.dataset.labels[experiment.split.train]
+  bank[:] = np.where(np.arange(8) < 2 * labels[:, None], 1.0, -1.0)
+  state = state._replace(method_state={**state.method_state, 'bank': bank})
+  results = training.evaluate(
+    experiment, state, training.RowEncoder(experiment)
+  )
+  inductive, learnt = results['query_database'], results['transductive']
+  assert inductive['num_database'] == learnt['num_database']
+  assert inductive['mAP'] != learnt['mAP']
+
+
+def test_shallow_references_use_the_same_split():
+  experiment, _ = untrained()
+  lsh = training.evaluate_shallow(experiment, 'lsh', 16)
+  itq = training.evaluate_shallow(experiment, 'itq', 4)
+  assert lsh['split_digest'] == itq['split_digest']
+  assert lsh['query_database']['num_bits'] == 16
+  assert itq['query_database']['mAP'] > 1 / 3
+  with pytest.raises(ValueError, match=r"unknown shallow method 'pcaa'.*lsh"):
+    training.evaluate_shallow(experiment, 'pcaa', 4)
+
+
+def test_a_run_leaves_results_and_pictures(tmp_path):
+  config = small.get_config().to_dict()
+  config['dataset'] = {'name': 'shapes', 'num_per_class': 12, 'size': 8}
+  config['protocol'] = {'name': 'per_class', 'num_query': 2, 'num_train': 8}
+  config['encoder'] = {'name': 'cnn', 'channels': [4, 4], 'hidden': 8}
+  config['pipeline'] = {'augment': {'pad': 1, 'flip': True, 'color': 0.1}}
+  experiment = training.build(config)
+  state = training.train(experiment, tmp_path)
+  results = training.write_report(
+    experiment, state, training.RowEncoder(experiment), tmp_path
+  )
+  saved = json.loads((tmp_path / 'results.json').read_text())
+  assert saved == json.loads(json.dumps(results))
+  assert saved['versions']['jax'] == jax.__version__
+  for picture in ('pr_curve.png', 'gallery.png'):
+    assert (tmp_path / picture).read_bytes().startswith(b'\x89PNG')
+  text = training.results_table(results)
+  assert f'{results["query_database"]["mAP"]:.4f}' in text
+  assert 'database without train' in text
+  assert 'ties=expected' in text
+  assert (
+    (tmp_path / 'parameters.txt')
+    .read_text()
+    .splitlines()[-1]
+    .startswith('total')
+  )
+
+
+def test_evaluate_repeats_the_results_of_train(tmp_path):
+  """Two processes, as a user would run them."""
+
+  def run(module, *arguments):
+    return subprocess.run(
+      [sys.executable, '-m', f'experiments.{module}', *arguments],
+      cwd=ROOT,
+      env={**os.environ, 'XLA_FLAGS': ''},
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout
+
+  workdir = f'--workdir={tmp_path}'
+  flags = ['--noprogress', '--nopictures']
+  out = run('train', '--config=tests/configs/small.py', workdir, *flags)
+  first = (tmp_path / 'results.json').read_text()
+  again = run('evaluate', workdir, *flags)
+  assert (tmp_path / 'results.json').read_text() == first
+  assert out.startswith(again.rstrip())
+  third = run('evaluate', workdir, '--step=3', *flags)
+  assert third != again
+
+
+def test_steps_do_not_wait_for_the_host():
+  """No transfer from the device inside the steps between two log lines."""
+  experiment = experiment_of(METHOD)
+  with jax.transfer_guard_device_to_host('disallow'):
+    step = training.compile_step(experiment)
+    state = training.initial_state(experiment)
+    data, batch = experiment.pipeline.data, experiment.pipeline.batch(0)
+    for _ in range(3):
+      state, _ = step(state, data, batch)
+  assert int(state.step) == 3
+
+
+def test_a_state_owns_its_buffers():
+  """A caller's array survives the donation of a state made from it."""
+  experiment = experiment_of(METHOD)
+  table = experiment.variables.params['codewords']
+  run_steps(experiment, 2)
+  assert np.isfinite(np.asarray(table)).all()
+  assert isinstance(experiment.info.outputs, Outputs)
