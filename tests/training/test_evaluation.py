@@ -8,6 +8,7 @@ import sys
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -83,18 +84,20 @@ def test_val_never_meets_itself_or_the_queries():
   experiment, state = untrained()
   seen = []
 
-  def encode(state, rows):
-    seen.append(rows)
-    return training.RowEncoder(experiment)(state, rows)
+  class Spy(training.RowEncoder):
+    def __call__(self, state, rows):
+      seen.append(rows)
+      return super().__call__(state, rows)
 
-  score = training.validate(experiment, state, encode)
+  score = training.validate(experiment, state, Spy(experiment))
   assert 0 < score['val/mAP'] <= 1
   assert not np.isin(experiment.split.query, seen[0]).any()
 
 
 def test_no_val_no_score():
   experiment, state = untrained(protocol={'num_val': 0})
-  assert training.validate(experiment, state, None) == {}
+  encode = training.RowEncoder(experiment)
+  assert training.validate(experiment, state, encode) == {}
 
 
 def test_leave_one_out_does_not_retrieve_the_query():
@@ -121,7 +124,9 @@ def test_a_bank_gives_the_codes_of_train_rows_alone():
   bank = np.asarray(state.method_state['bank']).copy()
   labels = experiment.dataset.labels[experiment.split.train]
   bank[:] = np.where(np.arange(8) < 2 * labels[:, None], 1.0, -1.0)
-  state = state._replace(method_state={**state.method_state, 'bank': bank})
+  state = state._replace(
+    method_state={**state.method_state, 'bank': jnp.asarray(bank)}
+  )
   results = training.evaluate(
     experiment, state, training.RowEncoder(experiment)
   )
