@@ -83,6 +83,9 @@ def table(columns: dict[str, list[dict[str, Any]]]) -> str:
   lines.append('| --- | --- | --- | --- | --- |')
   first = next(iter(columns))
   for name, cells in columns.items():
+    shown = name
+    if cells[0].get('reconstruction'):
+      shown += ' (reconstruction)'
     for key, title in SCORES.items():
       values = [c[key]['mAP'] for c in cells if key in c]
       if not values:
@@ -90,7 +93,7 @@ def table(columns: dict[str, list[dict[str, Any]]]) -> str:
       base = [c[key]['mAP'] for c in columns[first] if key in c]
       difference = '' if name == first else _paired(values, base)
       lines.append(
-        f'| {name} | {title} | {np.mean(values):.4f} +- '
+        f'| {shown} | {title} | {np.mean(values):.4f} +- '
         f'{interval(values):.4f} | {difference} | '
         f'{" ".join(f"{v:.4f}" for v in values)} |'
       )

@@ -147,6 +147,8 @@ class HashMethod(NamedTuple):
       transductive methods that learn database codes directly; None otherwise.
     codewords: `(variables) -> int8 [num_classes, bits]`, the binary codewords
       of the classes, for reports; None where there are none.
+    reconstruction: what of the method is not known from its authors but
+      reconstructed, for every report; empty where nothing is.
   """
 
   width: int
@@ -157,3 +159,4 @@ class HashMethod(NamedTuple):
   distance: Callable[[Variables, Outputs, jax.Array], jax.Array] | None = None
   bank: Callable[[Variables], jax.Array] | None = None
   codewords: Callable[[Variables], jax.Array] | None = None
+  reconstruction: str = ''

@@ -162,7 +162,11 @@ def adalabelhash_semi(
     }
     return value, Aux(metrics)
 
-  return supervised._replace(init=init, loss=loss)
+  return supervised._replace(
+    init=init,
+    loss=loss,
+    reconstruction='the use of unlabelled rows, by pseudo-labels',
+  )
 
 
 def _check(

@@ -45,6 +45,7 @@ def write_report(
   """
   results = {
     'method': experiment.config['method'],
+    'reconstruction': experiment.method.reconstruction,
     'seed': experiment.config['seed'],
     **evaluate(experiment, state, encode),
     'versions': files.versions(),
@@ -91,6 +92,8 @@ def results_table(results: dict[str, Any]) -> str:
   notes = [
     f'{results["split"]}; {first["protocol"]} [{first["protocol_digest"]}]'
   ]
+  if results.get('reconstruction'):
+    notes.insert(0, f'RECONSTRUCTION: {results["reconstruction"]}')
   if 'code_health' in results:
     health = results['code_health']
     notes.append(

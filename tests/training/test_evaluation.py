@@ -15,6 +15,7 @@ import pytest
 from jaxhash import metrics, training
 from jaxhash.core import Outputs
 from jaxhash.training import encode as encode_module
+from jaxhash.training import loop
 from tests.configs import small
 from tests.method_suite import experiment_of, run_steps
 
@@ -217,3 +218,29 @@ def test_a_state_owns_its_buffers():
   run_steps(experiment, 2)
   assert np.isfinite(np.asarray(table)).all()
   assert isinstance(experiment.info.outputs, Outputs)
+
+
+def test_the_train_step_compiles_once_in_a_run(tmp_path, monkeypatch):
+  chex.clear_trace_counter()
+  make = loop.make_train_step
+  monkeypatch.setattr(
+    loop,
+    'make_train_step',
+    lambda *a: chex.assert_max_traces(make(*a), n=1),
+  )
+  state = training.train(experiment_of(METHOD), tmp_path)
+  assert int(state.step) == 24
+
+
+def test_a_reconstruction_is_called_so():
+  experiment = experiment_of(
+    {'name': 'adalabelhash_semi', 'num_bits': 8}, protocol={'num_labelled': 2}
+  )
+  assert 'unlabelled' in experiment.method.reconstruction
+  results = training.evaluate(
+    experiment,
+    training.initial_state(experiment),
+    training.RowEncoder(experiment),
+  )
+  results['reconstruction'] = experiment.method.reconstruction
+  assert 'RECONSTRUCTION' in training.results_table(results)
