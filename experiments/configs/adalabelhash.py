@@ -57,9 +57,7 @@ SETTINGS = {
     FEW_LABELS,
     method={
       'name': 'adalabelhash_semi',
-      'margin': 1.0,
-      'confidence_gap': 0.5,
-      'unlabelled_margin': 2.0,
+      'confidence_gap': 4.0,
     },
   ),
   'tiny_imagenet_features': _features(
