@@ -3,7 +3,19 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/adalabelhash.py:SETTING
 
-SCORES
+What each setting scored, mAP@ALL at 32 bits, mean and 95% interval over seeds
+0 to 4 (two cores of a CPU, seconds for training and scoring one seed):
+
+  digits                        .987 +- .009   15 s
+  cifar10_features              .838 +- .006    5 s   --arrays=FOLDER
+  cifar10_features_few_labels   .745 +- .011    4 s   --arrays=FOLDER
+  cifar10_features_semi         .769 +- .007    4 s   --arrays=FOLDER
+  tiny_imagenet_features        .168 +- .004    8 s   --arrays=FOLDER
+  cifar10_small                 not measured with several seeds
+  cifar10                       not measured: wants a GPU
+
+The paper's own scores could not be found. Settings were chosen on val. Where
+the method's margin is left open here it is num_bits / 2; the authors' is 1.
 """
 
 from ml_collections import ConfigDict, config_dict

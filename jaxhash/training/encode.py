@@ -76,7 +76,12 @@ class RowEncoder:
     codes, outputs = [], []
     starts = range(0, len(rows), self._batch_size)
     for start in tqdm(
-      starts, desc='encode', unit='batch', disable=not self._progress
+      starts,
+      desc='encode',
+      unit='batch',
+      delay=1,
+      leave=False,
+      disable=not self._progress,
     ):
       chunk = rows[start : start + self._batch_size]
       padded = np.resize(chunk, self._batch_size)

@@ -53,7 +53,10 @@ def write_report(
   files.write_json(workdir / 'results.json', results)
   if pictures:
     curve = results['query_database']['pr_curve']
-    name = f'{experiment.config["method"]["name"]}'
+    name = (
+      f'{experiment.config["method"]["name"]}, '
+      f'mAP {results["query_database"]["mAP"]:.3f}'
+    )
     plots.pr_curve(
       {name: (curve['recall'], curve['precision'])}, workdir / 'pr_curve.png'
     )

@@ -27,7 +27,7 @@ def digits(
   Raises:
     ValueError: a class has too few rows.
   """
-  return general.per_class(
+  split = general.per_class(
     dataset,
     seed=seed,
     num_query=20,
@@ -35,3 +35,4 @@ def digits(
     num_val=10,
     num_labelled=num_labelled,
   )
+  return split._replace(protocol=f'digits = {split.protocol}')
