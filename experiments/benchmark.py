@@ -115,16 +115,26 @@ def _config(name: str, seed: int) -> ConfigDict:
   config = module.get_config(setting) if setting else module.get_config()
   config.seed = seed
   for change in SET.value:
-    key, _, value = change.partition('=')
-    try:
-      parsed = json.loads(value)
-    except json.JSONDecodeError:
-      parsed = value
-    try:
-      config.update_from_flattened_dict({key: parsed})
-    except (KeyError, TypeError) as e:
-      raise ValueError(f'--set={change}: {e}') from e
+    _set(config, change)
   return config
+
+
+def _set(config: ConfigDict, change: str) -> None:
+  key, _, value = change.partition('=')
+  try:
+    parsed = json.loads(value)
+  except json.JSONDecodeError:
+    parsed = value
+  *outer, last = key.split('.')
+  for name in outer:
+    config = config.get(name, ConfigDict())
+  if not isinstance(config, ConfigDict) or last not in config:
+    known = list(config) if isinstance(config, ConfigDict) else []
+    raise ValueError(f'--set={change}: no {key!r} here; there is {known}')
+  try:
+    config[last] = parsed
+  except TypeError as e:
+    raise ValueError(f'--set={change}: {e}') from e
 
 
 def _cells(
