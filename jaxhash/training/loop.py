@@ -257,13 +257,20 @@ class _Run:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-  """Collects SIGTERM and SIGINT in a list instead of dying of them."""
+  """Collects SIGTERM and SIGINT in a list; the second one is not waited for."""
   received: list[int] = []
+
+  def receive(number: int, frame: Any) -> None:
+    del frame
+    received.append(number)
+    if len(received) > 1:  # in the middle of a long compilation, say
+      raise KeyboardInterrupt
+
   if threading.current_thread() is not threading.main_thread():
     yield received
     return
   before = {
-    number: signal.signal(number, lambda n, _: received.append(n))
+    number: signal.signal(number, receive)
     for number in (signal.SIGTERM, signal.SIGINT)
   }
   try:

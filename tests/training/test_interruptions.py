@@ -17,6 +17,7 @@ import pytest
 
 from jaxhash import training
 from jaxhash.core import Aux, HashMethod, Variables
+from jaxhash.training import loop
 from tests.configs import small
 from tests.method_suite import assert_bitwise_equal, experiment_of
 
@@ -121,6 +122,15 @@ def test_a_signal_saves_and_exits(tmp_path, number):
   (step,) = training.Checkpoints(tmp_path / 'checkpoints').steps()
   lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
   assert json.loads(lines[-1])['step'] <= step
+
+
+def test_the_second_signal_is_not_waited_for():
+  with loop._stop_signals() as received:
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert received == [signal.SIGTERM]
+    with pytest.raises(KeyboardInterrupt):
+      os.kill(os.getpid(), signal.SIGINT)
+  assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
