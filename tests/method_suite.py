@@ -4,31 +4,18 @@ import jax
 import numpy as np
 
 from jaxhash import training
+from tests.configs import small
 
 
 def experiment_of(method, *, devices=4, seed=0, **changes):
   """A small run on clusters of features: 3 classes, 8 bits, 24 steps."""
-  config = training.default_config().to_dict()
-  small = {
+  config = small.get_config().to_dict()
+  config |= {
     'seed': seed,
-    'dataset': {
-      'name': 'clusters',
-      'num_classes': 3,
-      'num_per_class': 40,
-      'num_features': 6,
-    },
-    'protocol': {
-      'name': 'per_class',
-      'num_query': 6,
-      'num_train': 16,
-      'num_val': 4,
-    },
     'encoder': {'name': 'mlp', 'hidden': [16]},
-    'pipeline': {'normalize': 'scalar'},
     'method': method,
     'batch_size': 8,
     'epochs': 4,
-    'log_every': 1,
     'eval_every': 8,
     'checkpoint_every': 6,
     # Not Adam: it makes steps of the rounding errors of a gradient of 0.
@@ -39,11 +26,11 @@ def experiment_of(method, *, devices=4, seed=0, **changes):
     },
   }
   for block, values in changes.items():
-    small[block] = (
-      {**small[block], **values} if isinstance(values, dict) else values
+    config[block] = (
+      {**config[block], **values} if isinstance(values, dict) else values
     )
   return training.build(
-    {**config, **small}, mesh=training.make_mesh(jax.devices()[:devices])
+    config, mesh=training.make_mesh(jax.devices()[:devices])
   )
 
 
