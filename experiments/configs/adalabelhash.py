@@ -51,6 +51,24 @@ def _features(folder: str, protocol: dict, **changes) -> dict:
   }
 
 
+def _images(protocol: str, **changes) -> dict:
+  """CIFAR-10 from scratch.
+
+  Until the encoder tells classes apart, the hardest negative outscores the own
+  codeword and the loss stays at the margin, for about 2,000 steps. Codewords
+  that start apart and move slowly bring it to an end; SGD did not.
+  """
+  return {
+    'dataset': {'name': 'cifar10'},
+    'protocol': {'name': protocol},
+    'method': {'codeword_scale': 1.0},
+    'pipeline': {'augment': {'pad': 4, 'flip': True}},
+    'optimizer': {'groups': {'method/codewords': {'learning_rate': 1e-3}}},
+    'eval_every': 5000,
+    **changes,
+  }
+
+
 # 50 labels a class: all else is the same with and without the unlabelled rows.
 FEW_LABELS = {'name': 'cifar10_i', 'num_labelled': 50}
 
@@ -75,29 +93,16 @@ SETTINGS = {
   'tiny_imagenet_features': _features(
     'tiny-imagenet-200', {'name': 'official'}, epochs=20
   ),
-  'cifar10_small': {
-    'dataset': {'name': 'cifar10'},
-    'protocol': {'name': 'cifar10_i'},
-    'method': {'codeword_scale': 1.0},
-    'encoder': {'name': 'resnet18', 'width_multiplier': 0.25, 'head': 'bn'},
-    'pipeline': {'augment': {'pad': 4, 'flip': True}},
-    'batch_size': 64,
-    'epochs': 30,
-    'eval_every': 5000,
-  },
-  'cifar10': {
-    'dataset': {'name': 'cifar10'},
-    'protocol': {'name': 'cifar10_ii'},
-    'method': {'codeword_scale': 1.0},
-    'encoder': {'name': 'resnet18', 'dtype': 'bfloat16', 'head': 'bn'},
-    'pipeline': {'augment': {'pad': 4, 'flip': True}},
-    'batch_size': 512,
-    'epochs': 100,
-    'optimizer': {
-      'name': 'sgd',
-      'learning_rate': 0.1,
-      'weight_decay': 5e-4,
-      'warmup_steps': 200,
-    },
-  },
+  'cifar10_small': _images(
+    'cifar10_i',
+    encoder={'name': 'resnet18', 'width_multiplier': 0.25},
+    batch_size=32,
+    epochs=30,
+  ),
+  'cifar10': _images(
+    'cifar10_ii',
+    encoder={'name': 'resnet18', 'dtype': 'bfloat16'},
+    batch_size=128,
+    epochs=100,
+  ),
 }

@@ -66,13 +66,23 @@ def check_split(
   return split
 
 
-def split_digest(split: Split) -> str:
+def split_digest(split: Split, labels: np.ndarray) -> str:
   """Twelve hexadecimal digits that tell two splits apart.
+
+  Args:
+    split: the rows of every part.
+    labels: of the data set, `[n]` or `[n, classes]`. The same rows of a data
+      set in another order are other pictures; their labels tell.
+
+  Returns:
+    The start of a SHA-256.
 
   Example:
     >>> rows = np.arange(3, dtype=np.int32)
     >>> a = Split('p', rows, rows, rows, rows)
-    >>> split_digest(a) == split_digest(a._replace(query=rows[:2]))
+    >>> split_digest(a, rows) == split_digest(a._replace(query=rows[:2]), rows)
+    False
+    >>> split_digest(a, rows) == split_digest(a, rows[::-1])
     False
   """
   digest = hashlib.sha256()
@@ -82,6 +92,8 @@ def split_digest(split: Split) -> str:
     digest.update(f'{name} {count} '.encode())
     if rows is not None:
       digest.update(np.asarray(rows, '<i4').tobytes())
+  digest.update(f'labels {labels.shape} '.encode())
+  digest.update(np.asarray(labels, '<i4').tobytes())
   return digest.hexdigest()[:12]
 
 

@@ -117,7 +117,7 @@ def _score_all(ranked: _Ranker) -> dict[str, Any]:
   split = ranked.split
   results = {
     'split': split.protocol,
-    'split_digest': split_digest(split),
+    'split_digest': split_digest(split, ranked.labels),
     'query_database': ranked.score(split.query, split.database),
   }
   unseen = np.setdiff1d(split.database, split.train)
@@ -134,6 +134,7 @@ class _Ranker:
 
   Attributes:
     split: of the experiment.
+    labels: of the data set.
   """
 
   def __init__(
@@ -145,7 +146,7 @@ class _Ranker:
   ):
     """Takes the codes of `rows`, sorted; a shallow method has no state."""
     self.split = experiment.split
-    self._labels = experiment.dataset.labels
+    self.labels = experiment.dataset.labels
     self._protocol = experiment.protocol
     self._rows = rows
     self._encoded = encoded
@@ -172,8 +173,8 @@ class _Ranker:
       return metrics.evaluate(
         self.codes(query),
         codes,
-        self._labels[query],
-        self._labels[database],
+        self.labels[query],
+        self.labels[database],
         self._protocol,
         query_ids=query,
         database_ids=database,
@@ -184,7 +185,7 @@ class _Ranker:
     return metrics.evaluate_ranking(
       np.asarray(self._distance(outputs, codes)),
       np.asarray(
-        similarity.relevance(self._labels[query], self._labels[database])
+        similarity.relevance(self.labels[query], self.labels[database])
       ),
       self._protocol,
       excluded=query[:, None] == database[None, :],
