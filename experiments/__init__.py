@@ -1,1 +1,1 @@
-"""Entry points: train, evaluate, benchmark."""
+"""Entry points: train, evaluate, benchmark, codeword_semantics."""

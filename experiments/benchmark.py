@@ -6,7 +6,7 @@
 A seed draws the split, the initial state and the data order. Each cell is a
 run of experiments.train in a folder of its own: one that is finished is not
 run again, one that was interrupted goes on. `--set` changes values of all
-configs, as in `--set=method.num_bits=16,epochs=20`.
+configs, as in `--set=method.num_bits=16 --set=epochs=20`.
 Intervals are Student-t, 95%; differences are paired by seed, against the
 first config.
 """
@@ -17,6 +17,7 @@ import functools
 import importlib.util
 import json
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,6 @@ SHALLOW = flags.DEFINE_list(
   'shallow', [], 'Shallow references on the same splits: lsh, itq.'
 )
 SEEDS = flags.DEFINE_integer('seeds', 5, 'Number of seeds.', lower_bound=1)
-SET = flags.DEFINE_list('set', [], 'Values to change, as NAME=VALUE.')
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of all cells.')
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 
@@ -47,20 +47,33 @@ SCORES = {
   'query_database': 'mAP',
   'query_database_without_train': 'mAP, database without train',
   'transductive': 'mAP, transductive database',
+  'val': 'mAP of val',
 }
 
 
 def main() -> None:
   """Runs all cells and prints the table."""
   folder = command_line.folder(WORKDIR)
+  labels = [_label(name) for name in CONFIGS.value]
+  if len(set(labels)) < len(labels):
+    command_line.fail(f'two configs would share a folder: {labels}')
+  # All of them before the first, so that a wrong one costs no run.
+  configs = {
+    label: command_line.plain(
+      command_line.prepare(functools.partial(_config, name))
+    )
+    for label, name in zip(labels, CONFIGS.value)
+  }
+  for values in configs.values():
+    command_line.prepare(functools.partial(_check, values))
   columns: dict[str, list[dict[str, Any]]] = {}
-  for name in CONFIGS.value:
+  for label, values in configs.items():
     for seed in range(SEEDS.value):
-      config = command_line.prepare(functools.partial(_config, name, seed))
-      for column, results in _cells(config, folder, name):
+      cells = _cells({**values, 'seed': seed}, folder, label)
+      for column, results in cells.items():
         columns.setdefault(column, []).append(results)
   text = table(columns)
-  folder.joinpath('table.md').write_text(text + '\n')
+  training.workdir.write_text(folder / 'table.md', text + '\n')
   print(text)
 
 
@@ -105,76 +118,70 @@ def _paired(values: list[float], base: list[float]) -> str:
   return f'{np.mean(differences):+.4f} +- {interval(differences):.4f}'
 
 
-def _config(name: str, seed: int) -> ConfigDict:
+def _label(name: str) -> str:
+  return name.rpartition('/')[2].replace('.py', '').replace(':', '-')
+
+
+def _config(name: str) -> ConfigDict:
   path, _, setting = name.partition(':')
   spec = importlib.util.spec_from_file_location('benchmark_config', path)
   if spec is None or spec.loader is None or not pathlib.Path(path).exists():
     raise ValueError(f'there is no config file {path!r}')
   module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  config = module.get_config(setting) if setting else module.get_config()
-  config.seed = seed
-  for change in SET.value:
-    _set(config, change)
-  return config
+  try:
+    spec.loader.exec_module(module)
+  except SyntaxError as e:
+    raise ValueError(f'{path}: {e}') from e
+  return module.get_config(setting) if setting else module.get_config()
 
 
-def _set(config: ConfigDict, change: str) -> None:
-  key, _, value = change.partition('=')
-  try:
-    parsed = json.loads(value)
-  except json.JSONDecodeError:
-    parsed = value
-  *outer, last = key.split('.')
-  for name in outer:
-    config = config.get(name, ConfigDict())
-  if not isinstance(config, ConfigDict) or last not in config:
-    known = list(config) if isinstance(config, ConfigDict) else []
-    raise ValueError(f'--set={change}: no {key!r} here; there is {known}')
-  try:
-    config[last] = parsed
-  except TypeError as e:
-    raise ValueError(f'--set={change}: {e}') from e
+def _check(values: dict[str, Any]) -> None:
+  """Raises what would be wrong with the first cell and its references."""
+  experiment = training.build({**values, 'seed': 0})
+  for method in SHALLOW.value:
+    training.check_shallow(experiment, method, values['method']['num_bits'])
 
 
 def _cells(
-  config: ConfigDict, folder: pathlib.Path, name: str
-) -> list[tuple[str, dict[str, Any]]]:
+  values: dict[str, Any], folder: pathlib.Path, label: str
+) -> dict[str, dict[str, Any]]:
   """The results of one config and seed, and of the shallow references."""
-  label = name.rpartition('/')[2].replace('.py', '').replace(':', '-')
-  wanted = [label, *(f'{label}-{method}' for method in SHALLOW.value)]
-  paths = [folder / cell / f'seed{config.seed}' for cell in wanted]
-  values = command_line.plain(config)
-  missing = []
-  for cell, path in zip(wanted, paths):
-    training.workdir.claim(path, values)
+  seed = f'seed{values["seed"]}'
+  build = functools.cache(lambda: training.build(values))
+  cells = {label: _train(values, folder / label / seed, build)}
+  for method in SHALLOW.value:
+    name = f'{label}-{method}'
+    path = folder / name / seed
+    training.workdir.claim(path, {**values, 'shallow': method})
     if not (path / 'results.json').exists():
-      missing.append((cell, path))
-  if missing:
-    experiment = command_line.prepare(lambda: training.build(values))
-  for cell, path in missing:
-    command_line.say(f'{cell}, seed {config.seed}')
-    if cell == label:
-      encode = training.RowEncoder(experiment)
-      state = training.train(
-        experiment, path, encode=encode, progress=PROGRESS.value
-      )
-      training.write_report(experiment, state, encode, path, pictures=False)
-    else:
-      method = cell.removeprefix(f'{label}-')
-      results = command_line.prepare(
-        functools.partial(
-          training.evaluate_shallow,
-          experiment,
-          method,
-          values['method']['num_bits'],
-        )
+      command_line.say(f'{name}, {seed}')
+      results = training.evaluate_shallow(
+        build(), method, values['method']['num_bits']
       )
       training.workdir.write_json(path / 'results.json', results)
-  return [
-    (cell, json.loads((path / 'results.json').read_text()))
-    for cell, path in zip(wanted, paths)
-  ]
+    cells[name] = json.loads((path / 'results.json').read_text())
+  return cells
+
+
+def _train(
+  values: dict[str, Any],
+  path: pathlib.Path,
+  build: Callable[[], training.Experiment],
+) -> dict[str, Any]:
+  training.workdir.claim(path, values)
+  if not (path / 'results.json').exists():
+    command_line.say(f'{path.parent.name}, {path.name}')
+    experiment = build()
+    encode = training.RowEncoder(experiment)
+    state = training.train(
+      experiment,
+      path,
+      encode=encode,
+      progress=PROGRESS.value,
+      say=command_line.say,
+    )
+    training.write_report(experiment, state, encode, path, pictures=False)
+  return json.loads((path / 'results.json').read_text())
 
 
 if __name__ == '__main__':

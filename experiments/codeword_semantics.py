@@ -1,6 +1,6 @@
 """Do the codewords that a method learns know which classes are alike?
 
-  python -m experiments.codeword_semantics --workdirs='runs/tiny/*/seed*' \\
+  python -m experiments.codeword_semantics --workdirs='runs/tiny/NAME/seed*' \\
       --taxonomy=wordnet_tree.json
 
 For each trained run: Spearman's rank correlation, over all pairs of classes,
@@ -37,7 +37,7 @@ NUM_RANDOM = flags.DEFINE_integer(
   'num_random', 100, 'Random codebooks to compare with.', lower_bound=20
 )
 
-__all__ = ['confusion', 'main', 'taxonomy_distances']
+__all__ = ['confusion', 'main', 'read_taxonomy', 'taxonomy_distances']
 
 
 def main() -> None:
@@ -47,16 +47,23 @@ def main() -> None:
   folders = [pathlib.Path(p) for p in sorted(glob.glob(WORKDIRS.value))]
   if not folders:
     command_line.fail(f'no folder is called {WORKDIRS.value}')
-  tree = json.loads(pathlib.Path(TAXONOMY.value).read_text())
-  tree_distances = taxonomy_distances(tree['classes'], tree['chains'])
+  path = pathlib.Path(TAXONOMY.value)
+  classes, tree_distances = command_line.prepare(lambda: read_taxonomy(path))
   rhos = []
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
   for folder in folders:
     config = command_line.plain(ConfigDict(training.read_config(folder)))
     experiment = command_line.prepare(functools.partial(training.build, config))
-    state = training.restore(experiment, folder)
-    if state is None or experiment.method.codewords is None:
-      command_line.fail(f'{folder} has no checkpoint, or no codewords')
+    if experiment.dataset.class_names != classes:
+      command_line.fail(
+        f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
+        'the same order'
+      )
+    state = training.restore(experiment, folder, say=command_line.say)
+    if state is None or int(state.step) < experiment.num_steps:
+      command_line.fail(f'{folder} is not a finished run')
+    if experiment.method.codewords is None:
+      command_line.fail(f'the method of {folder} has no codewords')
     codewords = np.asarray(
       experiment.method.codewords(training.method_variables(state))
     )
@@ -79,6 +86,23 @@ def main() -> None:
       )
     )
   print('mean, ' + ', '.join(f'{r:.3f}' for r in np.mean(rhos, axis=0)))
+
+
+def read_taxonomy(path: pathlib.Path) -> tuple[tuple[str, ...], np.ndarray]:
+  """The classes of a taxonomy file, and `taxonomy_distances` of them.
+
+  Raises:
+    ValueError: the file cannot be read as one.
+  """
+  try:
+    tree = json.loads(path.read_text())
+    classes = tuple(tree['classes'])
+    return classes, taxonomy_distances(classes, tree['chains'])
+  except (OSError, ValueError, LookupError, TypeError, StopIteration) as e:
+    raise ValueError(
+      f'{path} cannot be read as a taxonomy, a JSON object of "classes" and '
+      f'"chains" from each class to the root: {e!r}'
+    ) from e
 
 
 def taxonomy_distances(

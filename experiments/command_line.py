@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from jaxhash.training import InterruptedRunError, RunError
+
+DETERMINISTIC = '--xla_gpu_deterministic_ops=true'
 
 DEBUG = flags.DEFINE_bool(
   'debug', False, 'Show the whole traceback of an error, not only its message.'
@@ -26,7 +29,22 @@ ARRAYS = flags.DEFINE_string(
   'and labels.npy, or train_images.npy, train_labels.npy, test_images.npy, '
   'test_labels.npy (images, features or inputs).',
 )
-WRONG_FLAG = (AttributeError, KeyError, TypeError, ValueError, flags.Error)
+SET = flags.DEFINE_multi_string(
+  'set',
+  [],
+  'BLOCK.NAME=VALUE changes or adds an argument, such as method.margin=4.0 or '
+  'evaluation.at=1000; BLOCK.name=NAME also drops the arguments of what it '
+  'takes the place of. VALUE is JSON, or text. May be given several times.',
+)
+WRONG_FLAG = (
+  AttributeError,
+  KeyError,
+  OSError,
+  SyntaxError,
+  TypeError,
+  ValueError,
+  flags.Error,
+)
 
 __all__ = ['config_flag', 'fail', 'folder', 'plain', 'prepare', 'run', 'say']
 
@@ -76,43 +94,74 @@ def _parse(argv: list[str]) -> list[str]:
 
 
 def _one_line(error: BaseException) -> str:
-  text = str(error.args[0] if error.args else error).replace('\\n', ' ')
+  text = str(error).replace('\\n', ' ')
   lines = [line.strip() for line in text.splitlines() if line.strip()]
-  last = lines[-1] if 'Traceback' in text else ' '.join(lines)
-  return last.replace("\\'", "'")
+  line = lines[-1] if 'Traceback' in text else ' '.join(lines)
+  line = line.replace("\\'", "'")
+  missing = re.fullmatch(r'[\'"]*([\w.]+)[\'"]*', line)
+  if missing:  # all that ml_collections says
+    return (
+      f'the config has no {missing[1]!r}; --set=BLOCK.NAME=VALUE adds an '
+      'argument'
+    )
+  return line
 
 
 def prepare(build: Callable[[], Any]) -> Any:
-  """Calls what turns a config into a run; its ValueErrors are the user's."""
+  """Calls what turns a config into a run; what it raises is the user's."""
   try:
     return build()
-  except ValueError as e:
+  except (ImportError, OSError, SyntaxError, ValueError) as e:
     if DEBUG.value:
       raise
-    fail(str(e))
+    fail(_one_line(e))
 
 
 def plain(config: ConfigDict) -> dict[str, Any]:
   """A config as the nested plain values that JSON gives back.
 
-  The data set of `--arrays` takes the place of the config's own.
-
-  It also asks XLA for deterministic operations on a GPU where the config
-  wants them; that has to happen before JAX sees its devices.
+  With the changes of `--set`, and the data set of `--arrays` in place of the
+  config's own. It also asks XLA for deterministic operations on a GPU where
+  the config wants them; that has to happen before JAX sees its devices.
   """
-  if config.get('deterministic'):
-    os.environ['XLA_FLAGS'] = (
-      os.environ.get('XLA_FLAGS', '') + ' --xla_gpu_deterministic_ops=true'
-    )
+  given = os.environ.get('XLA_FLAGS', '')
+  if config.get('deterministic') and DETERMINISTIC not in given:
+    os.environ['XLA_FLAGS'] = f'{given} {DETERMINISTIC}'
+  for change in SET.value:
+    _set(config, change)
   values = json.loads(json.dumps(config.to_dict()))
   if ARRAYS.value is not None:
     values['dataset'] = {'name': 'arrays', 'folder': ARRAYS.value}
   return values
 
 
+def _set(config: ConfigDict, change: str) -> None:
+  key, equals, text = change.partition('=')
+  *outer, last = key.split('.')
+  try:
+    value = json.loads(text)
+  except json.JSONDecodeError:
+    value = text
+  block: Any = config
+  for name in outer:
+    block = block.get(name) if isinstance(block, ConfigDict) else None
+  if not equals or not isinstance(block, ConfigDict):
+    fail(f'--set={change}: wanted NAME=VALUE or BLOCK.NAME=VALUE')
+  if block is config and last not in config:
+    fail(f'--set={change}: the config has no {last!r}; it has {list(config)}')
+  with block.unlocked():
+    if last == 'name':
+      for old in list(block):
+        del block[old]
+    try:
+      block[last] = value
+    except TypeError as e:
+      fail(f'--set={change}: {_one_line(e)}')
+
+
 def folder(workdir: flags.FlagHolder) -> pathlib.Path:
   """The value of `--workdir`, without which nothing can be done."""
-  if workdir.value is None:
+  if not workdir.value:
     fail('--workdir=FOLDER is needed: where the run is, or is to be, written')
   return pathlib.Path(workdir.value)
 

@@ -3,7 +3,8 @@
   python -m experiments.evaluate --workdir=runs/digits
 
 The config is the workdir's own. `--step` chooses one of the checkpoints that
-are kept; the latest is the default.
+are kept; the latest is the default. The scores of an earlier one go to
+results-stepN.json.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from experiments import command_line
-from jaxhash import training
+from jaxhash import plots, training
 
 flags.adopt_module_key_flags(command_line)
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
 STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
-  'pictures', True, 'Draw the precision-recall curve and the gallery.'
+  'pictures',
+  True,
+  'Draw the precision-recall curve, the training curves, the distances of the '
+  'codewords, and a gallery.',
 )
 
 
 def main() -> None:
   """Evaluates one run."""
   workdir = command_line.folder(WORKDIR)
+  if PICTURES.value:
+    command_line.prepare(plots.check_installed)
   config = command_line.plain(ConfigDict(training.read_config(workdir)))
   experiment = command_line.prepare(lambda: training.build(config))
   state = training.restore(

@@ -6,7 +6,10 @@
 
 The same command goes on from the last checkpoint after an interruption. A
 config is a Python file; what follows the colon chooses one of its settings,
-and every value of it can be changed by `--config.NAME=VALUE`.
+and every value of it can be changed by `--config.NAME=VALUE`. `--set` also
+takes another method, encoder, data set or protocol, with other arguments:
+
+  --set=encoder.name=mlp --set='encoder.hidden=[256]'
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import time
 from absl import flags
 
 from experiments import command_line
-from jaxhash import training
+from jaxhash import plots, training
 
 flags.adopt_module_key_flags(command_line)
 CONFIG = command_line.config_flag('experiments/configs/adalabelhash.py:digits')
@@ -26,13 +29,18 @@ WORKDIR = flags.DEFINE_string(
 )
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
-  'pictures', True, 'Draw the precision-recall curve and the gallery.'
+  'pictures',
+  True,
+  'Draw the precision-recall curve, the training curves, the distances of the '
+  'codewords, and a gallery.',
 )
 
 
 def main() -> None:
   """Trains and evaluates one run."""
   workdir = command_line.folder(WORKDIR)
+  if PICTURES.value:
+    command_line.prepare(plots.check_installed)
   start = time.monotonic()
   experiment = command_line.prepare(
     lambda: training.build(command_line.plain(CONFIG.value))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-__all__ = ['build', 'find', 'find_module', 'known']
+__all__ = ['build', 'call', 'find', 'find_module', 'known']
 
 
 @functools.cache
@@ -127,24 +127,51 @@ def build(
   if name is None:
     raise ValueError(f'the config of the {kind} has no "name": {arguments}')
   function = find(name, package=package, kind=kind)
+  return call(function, arguments, *args, kind=f'{kind} {name!r}', **extra)
+
+
+def call(
+  function: Callable[..., Any],
+  arguments: Mapping[str, Any],
+  *args: Any,
+  kind: str,
+  **extra: Any,
+) -> Any:
+  """Calls a function with arguments that a user wrote.
+
+  Args:
+    function: or a class.
+    arguments: keyword arguments from the user.
+    *args: positional arguments that come from the program.
+    kind: what it is called in the error, such as `pipeline`.
+    **extra: keyword arguments that come from the program, not the user.
+
+  Returns:
+    What the function returns.
+
+  Raises:
+    ValueError: an argument is unknown or missing.
+
+  Example:
+    >>> call(round, {'digits': 1}, 0.25, kind='rounding')
+    Traceback (most recent call last):
+    ValueError: rounding has no argument 'digits' (did you mean 'ndigits'?); ...
+  """
   parameters = inspect.signature(function).parameters
-  allowed = list(parameters)[len(args) :]
+  allowed = [a for a in list(parameters)[len(args) :] if a not in extra]
   for argument in arguments:
-    if argument not in allowed or argument in extra:
+    if argument not in allowed:
       raise ValueError(
-        f'{kind} {name!r} has no argument {argument!r}'
-        f'{_suggest(argument, allowed)}; it takes '
-        f'{", ".join(a for a in allowed if a not in extra)}'
+        f'{kind} has no argument {argument!r}{_suggest(argument, allowed)}; it '
+        f'takes {", ".join(allowed)}'
       )
   missing = [
     a
     for a in allowed
-    if parameters[a].default is inspect.Parameter.empty
-    and a not in arguments
-    and a not in extra
+    if parameters[a].default is inspect.Parameter.empty and a not in arguments
   ]
   if missing:
-    raise ValueError(f'{kind} {name!r} needs {", ".join(missing)}')
+    raise ValueError(f'{kind} needs {", ".join(missing)}')
   return function(*args, **arguments, **extra)
 
 

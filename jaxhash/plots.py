@@ -16,11 +16,23 @@ import numpy as np
 
 from jaxhash import _figure
 
-__all__ = ['distance_matrix', 'gallery', 'pr_curve', 'training_curves']
+__all__ = [
+  'check_installed',
+  'distance_matrix',
+  'gallery',
+  'pr_curve',
+  'training_curves',
+]
 
 _STYLES = ('-', '--', '-.', ':')
 _RANKS = ('nearest', '2nd', '3rd')
 Path = str | os.PathLike[str]
+
+
+def check_installed() -> None:
+  """Raises an ImportError if matplotlib is missing."""
+  with _figure.look():
+    pass
 
 
 def pr_curve(

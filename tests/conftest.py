@@ -21,7 +21,16 @@ flags.FLAGS.mark_as_parsed()  # tfds reads flags even outside an absl app
 hypothesis.settings.register_profile('jaxhash', deadline=None, derandomize=True)
 hypothesis.settings.load_profile('jaxhash')
 
-STRICT = ('losses', 'codewords', 'metrics', 'search', 'shallow')
+STRICT = (
+  'losses',
+  'codewords',
+  'methods',
+  'metrics',
+  'search',
+  'shallow',
+  'test_binarize.py',
+  'test_similarity.py',
+)
 
 
 @pytest.fixture(autouse=True)

@@ -94,7 +94,7 @@ def alternating(num_bits, every=2):
       targets = state['targets']
       gram = targets.T @ targets + jnp.eye(targets.shape[1])
       moment = targets.T @ bank + jnp.sign(state['projection'])
-      return jnp.linalg.solve(gram, moment)
+      return jnp.sign(jnp.linalg.solve(gram, moment))
 
     projection = jax.lax.cond(
       step % every == every - 1, solve, lambda: state['projection']

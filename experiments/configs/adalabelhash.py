@@ -20,7 +20,7 @@ the method's margin is left open here it is num_bits / 2; the authors' is 1.
 
 from ml_collections import ConfigDict, config_dict
 
-from jaxhash.training import default_config
+from jaxhash.training import default_config, fill_defaults
 
 __all__ = ['get_config']
 
@@ -36,7 +36,7 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   config.optimizer.groups = {'method/codewords': {'learning_rate': 1e-2}}
   config.method.margin = config_dict.placeholder(float)  # num_bits / 2
   config.update(SETTINGS[setting])
-  return config
+  return fill_defaults(config)
 
 
 def _features(folder: str, protocol: dict, **changes) -> dict:

@@ -97,15 +97,35 @@ def split_digest(split: Split, labels: np.ndarray) -> str:
   return digest.hexdigest()[:12]
 
 
-def save_split(split: Split, path: str | os.PathLike[str]) -> None:
-  """Saves the rows of every part as an .npz file, under exactly that name."""
+def save_split(
+  split: Split,
+  path: str | os.PathLike[str],
+  *,
+  labels: np.ndarray,
+  ids: np.ndarray | None = None,
+) -> None:
+  """Saves the rows of every part as an .npz file, under exactly that name.
+
+  Args:
+    split: the rows.
+    path: of the file.
+    labels: of the data set; the file has the `digest` of split and labels.
+    ids: the user's own names of all rows `[n]`; the file then has those of
+      each part too, as `train_ids` and so on.
+  """
   arrays = {k: v for k, v in split._asdict().items() if v is not None}
+  if ids is not None:
+    arrays |= {f'{part}_ids': ids[getattr(split, part)] for part in PARTS}
+  arrays['digest'] = split_digest(split, labels)
   with open(path, 'wb') as f:
     np.savez_compressed(f, **arrays)
 
 
-def load_split(path: str | os.PathLike[str]) -> Split:
+def load_split(path: str | os.PathLike[str]) -> tuple[Split, str]:
   """Loads what `save_split` saved.
+
+  Returns:
+    The split, and the digest of the split and the labels it was saved with.
 
   Raises:
     ValueError: the file is missing or holds anything else.
@@ -115,10 +135,12 @@ def load_split(path: str | os.PathLike[str]) -> Split:
       values = {name: arrays[name] for name in arrays.files}
   except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as e:
     raise ValueError(f'{path} cannot be read as a saved split: {e}') from e
-  wanted = {'protocol', *PARTS}
-  if set(values) - {'labelled'} != wanted:
+  wanted = {'protocol', 'digest', *PARTS}
+  extra = {'labelled', *(f'{part}_ids' for part in PARTS)}
+  if not wanted <= set(values) <= wanted | extra:
     raise ValueError(
       f'{path} is no saved split: it has {", ".join(sorted(values))}, wanted '
-      f'{", ".join(sorted(wanted))} and perhaps labelled'
+      f'{", ".join(sorted(wanted))} and perhaps {", ".join(sorted(extra))}'
     )
-  return Split(**{**values, 'protocol': str(values['protocol'])})
+  rows = {k: values[k] for k in (*PARTS, 'labelled') if k in values}
+  return Split(str(values['protocol']), **rows), str(values['digest'])

@@ -92,8 +92,9 @@ def adalabelhash(
     >>> method.codewords(variables).shape
     (10, 16)
   """
+  _check_num_bits(num_bits)
   margin = num_bits / 2 if margin is None else margin
-  _check_hyperparameters(num_bits, margin=margin, codeword_scale=codeword_scale)
+  _check_hyperparameters(margin=margin, codeword_scale=codeword_scale)
 
   def init(key: jax.Array, info: Info) -> Variables:
     table = init_adaptive(key, info.num_classes, num_bits, scale=codeword_scale)
@@ -147,10 +148,14 @@ def _nearest_accuracy(
   return safe_reduce(hits.astype(scores.dtype), own.any(axis=-1))
 
 
-def _check_hyperparameters(num_bits: int, **positive: float) -> None:
+def _check_num_bits(num_bits: int) -> None:
+  if not isinstance(num_bits, int) or num_bits < 1:
+    raise ValueError(f'num_bits must be a whole number >= 1, got {num_bits!r}')
+
+
+def _check_hyperparameters(**positive: float) -> None:
   """Raises a ValueError that names every hyper-parameter out of its range."""
-  wrong = [] if num_bits >= 1 else [f'num_bits must be >= 1, got {num_bits}']
-  wrong += [
+  wrong = [
     f'{name} must be above 0 and finite, got {value}'
     for name, value in positive.items()
     if not (value > 0 and math.isfinite(value))

@@ -45,6 +45,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxhash.codewords import adaptive_codewords
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
@@ -90,7 +91,7 @@ def adalabelhash_semi(
 
   Raises:
     ValueError: a hyper-parameter is out of its range; at `init`, the labels
-      are multi-hot or of fewer than two classes.
+      are multi-hot, of fewer than two classes, or hidden nowhere.
 
   Example:
     >>> adalabelhash_semi(16, confidence_gap=0.3).width
@@ -115,6 +116,12 @@ def adalabelhash_semi(
         'adalabelhash_semi gives a row one pseudo-label, so it needs int '
         f'labels [num_train] of at least 2 classes, got '
         f'{list(info.labels.shape)} of {info.num_classes}'
+      )
+    if (np.asarray(info.labels) >= 0).all():
+      raise ValueError(
+        'adalabelhash_semi is for a split that hides labels, and all train '
+        'rows have theirs: set num_labelled of the protocol, or train '
+        'adalabelhash'
       )
     return supervised.init(key, info)
 
@@ -148,7 +155,7 @@ def adalabelhash_semi(
       where=confident,
       reduce_fn=jnp.sum,
     )
-    unlabelled_loss = hinge / unlabelled
+    unlabelled_loss = hinge / unlabelled.astype(hinge.dtype)
     ramp = 1.0 if ramp_steps == 0 else jnp.clip(step / ramp_steps, 0.0, 1.0)
     weight = jnp.asarray(unlabelled_weight * ramp, labelled_loss.dtype)
     value = labelled_loss + weight * unlabelled_loss

@@ -1,27 +1,30 @@
 """Training: state, step, loop, checkpoints, evaluation."""
 
 from jaxhash.training.checkpoints import Checkpoints, state_digest
-from jaxhash.training.config import default_config
+from jaxhash.training.config import check_config, default_config, fill_defaults
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.errors import (
   CheckpointError,
+  InterruptedRunError,
   NonFiniteLossError,
   RunError,
   WorkdirError,
 )
-from jaxhash.training.evaluation import evaluate, evaluate_shallow, validate
+from jaxhash.training.evaluation import (
+  Ranker,
+  check_shallow,
+  evaluate,
+  evaluate_shallow,
+  rank,
+  validate,
+)
 from jaxhash.training.experiment import (
   Experiment,
   build,
   initial_state,
   make_mesh,
 )
-from jaxhash.training.loop import (
-  InterruptedRunError,
-  compile_step,
-  restore,
-  train,
-)
+from jaxhash.training.loop import compile_step, restore, train
 from jaxhash.training.optimizer import make_optimizer
 from jaxhash.training.report import results_table, write_report
 from jaxhash.training.state import TrainState, init_state, method_variables

@@ -44,13 +44,21 @@ class Checkpoints:
     directory: where they are; made when the first is saved.
     keep: how many of the latest are kept. At least two, so that a damaged
       one has one before it.
+    read_only: leave what another process may be saving alone.
   """
 
-  def __init__(self, directory: pathlib.Path | str, *, keep: int = 2):
+  def __init__(
+    self,
+    directory: pathlib.Path | str,
+    *,
+    keep: int = 2,
+    read_only: bool = False,
+  ):
     if keep < 2:
       raise ValueError(f'keep must be at least 2, got {keep}')
     self.directory = pathlib.Path(directory).absolute()
     self._keep = keep
+    self._read_only = read_only
     self._checkpointer: Any = None
 
   def __enter__(self) -> Checkpoints:
@@ -103,10 +111,7 @@ class Checkpoints:
   ) -> tuple[TrainState | None, list[str]]:
     """Restores the latest state that can be read, or that of one step.
 
-    A checkpoint that cannot be read is moved aside, never deleted, so that
-    its step can be saved again.
-
-    Args:
+        Args:
       like: the shapes, dtypes and shardings wanted.
       step: None for the latest; a step has no way back to another.
 
@@ -173,7 +178,7 @@ class Checkpoints:
         preservation_policy=ocp.training.preservation_policies.LatestN(
           self._keep
         ),
-        cleanup_tmp_directories=True,
+        cleanup_tmp_directories=not self._read_only,
       )
     return self._checkpointer
 

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
-from ml_collections import ConfigDict
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ['default_config']
+from ml_collections import ConfigDict, config_dict
+
+from jaxhash import lookup
+from jaxhash.data.augment import augment
+from jaxhash.data.pipeline import make_pipeline
+
+__all__ = ['check_config', 'default_config', 'fill_defaults']
+
+NAMED = {
+  'dataset': ('jaxhash.data.sources', 'data set'),
+  'protocol': ('jaxhash.data.protocols', 'protocol'),
+  'method': ('jaxhash.methods', 'method'),
+  'encoder': ('jaxhash.encoders', 'encoder'),
+}
+BLOCKS = (*NAMED, 'pipeline', 'optimizer', 'evaluation')
+LEAST = {
+  'seed': 0,
+  'batch_size': 1,
+  'epochs': 1,
+  'log_every': 1,
+  'eval_every': 1,
+  'checkpoint_every': 1,
+  'keep_checkpoints': 2,  # so that a damaged one has one before it
+}
+TYPES = {'int': int, 'float': float, 'str': str, 'bool': bool}
 
 
 def default_config() -> ConfigDict:
@@ -38,10 +64,12 @@ def default_config() -> ConfigDict:
         'schedule': 'cosine',
         'warmup_steps': 0,
         'weight_decay': 0.0,
+        'momentum': 0.9,  # of sgd
+        'clip_norm': config_dict.placeholder(float),
         'groups': {},
       },
       'evaluation': {
-        'at': None,
+        'at': config_dict.placeholder(int),  # R of mAP@R; None: all
         'denominator': 'retrieved',
         'empty': 'zero',
         'ties': 'expected',
@@ -53,3 +81,82 @@ def default_config() -> ConfigDict:
       'deterministic': True,  # XLA's deterministic operations on a GPU
     }
   )
+
+
+def fill_defaults(config: ConfigDict) -> ConfigDict:
+  """Adds the arguments that a config leaves at their defaults.
+
+  So that each can be changed from the command line, and is in the workdir's
+  config even if a later version has another default.
+
+  Args:
+    config: changed in place; what it has is kept.
+
+  Returns:
+    The config.
+
+  Raises:
+    ValueError: a name is unknown.
+
+  Example:
+    >>> fill_defaults(default_config()).method.floor_negatives
+    True
+  """
+  with config.unlocked():
+    for block, (package, kind) in NAMED.items():
+      function = lookup.find(config[block].name, package=package, kind=kind)
+      _fill(config[block], function)
+    _fill(config.pipeline, make_pipeline)
+    config.pipeline.augment = config.pipeline.augment or ConfigDict()
+    _fill(config.pipeline.augment, augment)
+  return config
+
+
+def _fill(block: ConfigDict, function: Callable[..., Any]) -> None:
+  for name, parameter in inspect.signature(function).parameters.items():
+    default = parameter.default
+    if name in block or name == 'seed' or default is inspect.Parameter.empty:
+      continue
+    if default is None:  # of the first type that its annotation names
+      words = str(parameter.annotation).replace('|', ' ').split()
+      kinds = [TYPES[word] for word in words if word in TYPES]
+      if kinds:
+        block[name] = config_dict.placeholder(kinds[0])
+    else:
+      block[name] = default
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+  """Raises where a setting is missing, unknown, or out of its range.
+
+  The arguments of the blocks are checked by the functions that take them.
+
+  Args:
+    config: nested plain values.
+
+  Raises:
+    ValueError: says which setting, what was given and what was wanted.
+
+  Example:
+    >>> check_config({**default_config().to_dict(), 'epochs': 0})
+    Traceback (most recent call last):
+    ValueError: epochs must be a whole number of at least 1, got 0
+  """
+  known = [*default_config(), 'setting']
+  for name in config:
+    if name not in known:
+      raise ValueError(
+        f'the config has no setting {name!r}; it has {", ".join(known)}'
+      )
+  missing = [name for name in known if name not in config]
+  if set(missing) - {'setting'}:
+    raise ValueError(f'the config lacks {", ".join(missing)}')
+  for name in BLOCKS:
+    if not isinstance(config[name], Mapping):
+      raise ValueError(f'{name} must hold settings, got {config[name]!r}')
+  for name, least in LEAST.items():
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+      raise ValueError(
+        f'{name} must be a whole number of at least {least}, got {value!r}'
+      )

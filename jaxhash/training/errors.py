@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ['CheckpointError', 'NonFiniteLossError', 'RunError', 'WorkdirError']
+import signal
+
+__all__ = [
+  'CheckpointError',
+  'InterruptedRunError',
+  'NonFiniteLossError',
+  'RunError',
+  'WorkdirError',
+]
 
 
 class RunError(RuntimeError):
@@ -19,3 +27,18 @@ class CheckpointError(RunError):
 
 class NonFiniteLossError(RunError):
   """The loss or its gradient is NaN or infinite."""
+
+
+class InterruptedRunError(RunError):
+  """SIGTERM or Ctrl-C came; the state has been saved.
+
+  Attributes:
+    signal: the number of the signal.
+  """
+
+  def __init__(self, number: int, step: int):
+    super().__init__(
+      f'{signal.Signals(number).name} at step {step}: the state is saved, the '
+      'same command goes on from there'
+    )
+    self.signal = number

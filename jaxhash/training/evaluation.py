@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxhash import lookup, metrics, similarity
+from jaxhash import lookup, metrics, search, similarity
 from jaxhash.core import Outputs
 from jaxhash.data.splits import split_digest
+from jaxhash.data.types import Split
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.state import TrainState, method_variables
 
-__all__ = ['evaluate', 'evaluate_shallow', 'validate']
+__all__ = [
+  'Ranker',
+  'check_shallow',
+  'evaluate',
+  'evaluate_shallow',
+  'rank',
+  'validate',
+]
 
 
 def evaluate(
@@ -34,20 +43,27 @@ def evaluate(
     database; `query_database_without_train` those against the rows that did
     not train, where train is part of the database; `transductive` those with
     the database codes that the method learnt from the database's labels,
-    where it has such a bank.
+    where it has such a bank; `val` those of the val rows, to choose settings
+    by, against the database without val and query.
   """
-  split = experiment.split
-  rows = np.union1d(split.query, split.database)
-  ranked = _Ranker(experiment, state, rows, encode(state, rows))
-  results = {'step': int(state.step), **_score_all(ranked)}
-  if experiment.method.bank is not None:
-    results['transductive'] = ranked.score(
-      split.query, split.database, bank=True
-    )
-  if experiment.method.codewords is not None:
-    codewords = np.asarray(experiment.method.codewords(method_variables(state)))
-    results['codewords'] = metrics.codeword_health(codewords)
-  return results
+  return rank(experiment, state, encode).results()
+
+
+def rank(
+  experiment: Experiment, state: TrainState, encode: RowEncoder
+) -> Ranker:
+  """Encodes all rows that a split searches or searches with.
+
+  Args:
+    experiment: names the split and the protocol.
+    state: the state to encode with.
+    encode: of the same experiment.
+
+  Returns:
+    What gives rankings and scores of these codes.
+  """
+  rows = _searched(experiment.split)
+  return Ranker(experiment, rows, encode(state, rows), state)
 
 
 def evaluate_shallow(
@@ -68,12 +84,7 @@ def evaluate_shallow(
   Raises:
     ValueError: an unknown method, or features it cannot be fitted on.
   """
-  shallow = lookup.find_module(
-    name,
-    package='jaxhash.shallow',
-    has=('fit', 'encode'),
-    kind='shallow method',
-  )
+  shallow = check_shallow(experiment, name, num_bits)
   split, inputs = experiment.split, experiment.dataset.inputs
 
   def features(rows: np.ndarray) -> jax.Array:
@@ -86,14 +97,44 @@ def evaluate_shallow(
     jax.random.key(experiment.config['seed']),
     num_bits=num_bits,
   )
-  rows = np.union1d(split.query, split.database)
+  rows = _searched(split)
   codes = np.concatenate(
     [
       np.asarray(shallow.encode(model, features(chunk)))
       for chunk in np.array_split(rows, max(1, len(rows) // 4096))
     ]
   )
-  return _score_all(_Ranker(experiment, None, rows, Encoded(codes, None)))
+  results = Ranker(experiment, rows, Encoded(codes, None)).results()
+  return {'shallow': name, 'seed': experiment.config['seed'], **results}
+
+
+def check_shallow(
+  experiment: Experiment, name: str, num_bits: int
+) -> ModuleType:
+  """The module of a shallow method, if it can be fitted.
+
+  Raises:
+    ValueError: an unknown method, or features it cannot be fitted on.
+  """
+  shallow = lookup.find_module(
+    name,
+    package='jaxhash.shallow',
+    has=('fit', 'encode'),
+    kind='shallow method',
+  )
+  features = jax.ShapeDtypeStruct(
+    (
+      len(experiment.split.train),
+      int(np.prod(experiment.dataset.inputs.shape[1:])),
+    ),
+    np.float32,
+  )
+  jax.eval_shape(
+    functools.partial(shallow.fit, num_bits=num_bits),
+    features,
+    jax.random.key(0),
+  )
+  return shallow
 
 
 def validate(
@@ -105,67 +146,123 @@ def validate(
     `{'val/mAP': ...}`, or nothing where the split has no val rows.
   """
   split = experiment.split
-  if not len(split.val):
+  if not len(split.val) or not len(_val_database(split)):
     return {}
-  database = np.setdiff1d(split.database, np.union1d(split.val, split.query))
-  rows = np.union1d(split.val, database)
-  ranked = _Ranker(experiment, state, rows, encode(state, rows))
-  return {'val/mAP': ranked.score(split.val, database)['mAP']}
+  rows = np.union1d(split.val, _val_database(split))
+  ranker = Ranker(experiment, rows, encode(state, rows), state)
+  return {'val/mAP': ranker.score(split.val, _val_database(split))['mAP']}
 
 
-def _score_all(ranked: _Ranker) -> dict[str, Any]:
-  split = ranked.split
-  results = {
-    'split': split.protocol,
-    'split_digest': split_digest(split, ranked.labels),
-    'query_database': ranked.score(split.query, split.database),
-  }
-  unseen = np.setdiff1d(split.database, split.train)
-  if 0 < len(unseen) < len(split.database):
-    results['query_database_without_train'] = ranked.score(split.query, unseen)
-  codes = ranked.codes(split.database)
-  if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
-    results['code_health'] = metrics.code_health(codes)
-  return results
+def _searched(split: Split) -> np.ndarray:
+  return np.unique(np.concatenate([split.query, split.database, split.val]))
 
 
-class _Ranker:
-  """Ranks by Hamming distance, or by the method's own distance.
+def _val_database(split: Split) -> np.ndarray:
+  return np.setdiff1d(split.database, np.union1d(split.val, split.query))
 
-  Attributes:
-    split: of the experiment.
-    labels: of the data set.
+
+class Ranker:
+  """Ranks rows by Hamming distance, or by the method's own distance.
+
+  Args:
+    experiment: names the data, the split, the protocol and the method.
+    rows: positions in the data set, sorted, int `[n]`.
+    encoded: of these rows.
+    state: they were encoded with; None for a shallow method's codes, which
+      the experiment's method does not rank.
   """
 
   def __init__(
     self,
     experiment: Experiment,
-    state: TrainState | None,
     rows: np.ndarray,
     encoded: Encoded,
+    state: TrainState | None = None,
   ):
-    """Takes the codes of `rows`, sorted; a shallow method has no state."""
-    self.split = experiment.split
-    self.labels = experiment.dataset.labels
-    self._protocol = experiment.protocol
+    self._experiment = experiment
+    self._labels = experiment.dataset.labels
     self._rows = rows
     self._encoded = encoded
-    self._bank: Callable[[], Any] | None = None
+    self._state = state
     self._distance: Callable[[Outputs, np.ndarray], Any] | None = None
-    method = experiment.method
-    if state is not None:
-      variables = method_variables(state)
+    if state is not None and experiment.method.distance is not None:
+      self._distance = functools.partial(
+        experiment.method.distance, method_variables(state)
+      )
+
+  def results(self) -> dict[str, Any]:
+    """All scores; see `evaluate`."""
+    split, method = self._experiment.split, self._experiment.method
+    results: dict[str, Any] = {
+      'split': split.protocol,
+      'split_digest': split_digest(split, self._labels),
+      'query_database': self.score(split.query, split.database),
+    }
+    unseen = np.setdiff1d(split.database, split.train)
+    if 0 < len(unseen) < len(split.database):
+      results['query_database_without_train'] = self.score(split.query, unseen)
+    if len(split.val) and len(_val_database(split)):
+      results['val'] = self.score(split.val, _val_database(split))
+    codes = self.codes(split.database)
+    if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
+      results['code_health'] = metrics.code_health(codes)
+    if self._state is not None:
+      results['step'] = int(self._state.step)
       if method.bank is not None:
-        self._bank = functools.partial(method.bank, variables)
-      if method.distance is not None:
-        self._distance = functools.partial(method.distance, variables)
+        results['transductive'] = self.score(
+          split.query, split.database, bank=True
+        )
+      codewords = self.codewords()
+      if codewords is not None and len(codewords) > 1:
+        results['codewords'] = metrics.codeword_health(codewords)
+    return results
 
   def codes(self, rows: np.ndarray) -> np.ndarray:
+    """The codes of some of the rows, in their order."""
     return self._encoded.codes[np.searchsorted(self._rows, rows)]
+
+  def codewords(self) -> np.ndarray | None:
+    """The method's binary codewords, where it has any."""
+    method = self._experiment.method
+    if self._state is None or method.codewords is None:
+      return None
+    return np.asarray(method.codewords(method_variables(self._state)))
+
+  def nearest(
+    self, query: np.ndarray, database: np.ndarray, count: int
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest rows of each query, equally near ones in the given order.
+
+    Args:
+      query: rows that search, int `[q]`.
+      database: rows that are searched, at least `count`; none is a query.
+      count: how many of them.
+
+    Returns:
+      Distances and rows, both `[q, count]`.
+    """
+    if self._distance is None:
+      near, order = search.top_k(self.codes(query), self.codes(database), count)
+      return np.asarray(near), database[np.asarray(order)]
+    distances = self._distances(query, self.codes(database))
+    stable = np.argsort(distances, axis=1, kind='stable')[:, :count]
+    return np.take_along_axis(distances, stable, axis=1), database[stable]
 
   def score(
     self, query: np.ndarray, database: np.ndarray, *, bank: bool = False
   ) -> dict[str, Any]:
+    """Scores of some queries against some rows, by the protocol.
+
+    Args:
+      query: rows that search.
+      database: rows that are searched; a query among them is left out of its
+        own ranking.
+      bank: take the codes of train rows from the method's bank.
+
+    Returns:
+      As `metrics.evaluate`, or `metrics.evaluate_ranking`.
+    """
+    protocol = self._experiment.protocol
     codes = self.codes(database)
     if bank:
       codes = self._learnt(codes, database)
@@ -173,28 +270,37 @@ class _Ranker:
       return metrics.evaluate(
         self.codes(query),
         codes,
-        self.labels[query],
-        self.labels[database],
-        self._protocol,
+        self._labels[query],
+        self._labels[database],
+        protocol,
         query_ids=query,
         database_ids=database,
       )
-    outputs = jax.tree.map(
-      lambda x: x[np.searchsorted(self._rows, query)], self._encoded.outputs
-    )
     return metrics.evaluate_ranking(
-      np.asarray(self._distance(outputs, codes)),
-      np.asarray(
-        similarity.relevance(self.labels[query], self.labels[database])
-      ),
-      self._protocol,
+      self._distances(query, codes),
+      self.relevant(query, database),
+      protocol,
       excluded=query[:, None] == database[None, :],
     )
 
+  def relevant(self, query: np.ndarray, database: np.ndarray) -> np.ndarray:
+    """Which rows are relevant to which queries, bool `[q, rows]`."""
+    return np.asarray(
+      similarity.relevance(self._labels[query], self._labels[database])
+    )
+
+  def _distances(self, query: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    assert self._distance is not None
+    outputs = jax.tree.map(
+      lambda x: x[np.searchsorted(self._rows, query)], self._encoded.outputs
+    )
+    return np.asarray(self._distance(outputs, codes))
+
   def _learnt(self, codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The codes of rows, those of train rows from the method's bank."""
-    assert self._bank is not None
-    train = self.split.train  # sorted
+    assert self._state is not None and self._experiment.method.bank is not None
+    bank = self._experiment.method.bank(method_variables(self._state))
+    train = self._experiment.split.train  # sorted
     place = np.searchsorted(train, rows).clip(max=len(train) - 1)
     is_train = train[place] == rows
-    return np.where(is_train[:, None], np.asarray(self._bank())[place], codes)
+    return np.where(is_train[:, None], np.asarray(bank)[place], codes)

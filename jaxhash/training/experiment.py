@@ -14,6 +14,7 @@ from jaxhash.core import Encoder, HashMethod, Info, PyTree, Variables
 from jaxhash.data.pipeline import make_pipeline, visible_labels
 from jaxhash.data.types import Dataset, Pipeline, Split
 from jaxhash.data.validate import check_dataset
+from jaxhash.training.config import NAMED, check_config
 from jaxhash.training.optimizer import make_optimizer
 from jaxhash.training.state import TrainState, init_state
 
@@ -76,47 +77,33 @@ def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
     ValueError: a name, an argument, a label or a combination is wrong; the
       message says what was given and what was wanted.
   """
+  check_config(config)
   mesh = make_mesh() if mesh is None else mesh
-  method = lookup.build(
-    config['method'], package='jaxhash.methods', kind='method'
+  method = _named(config, 'method')
+  encoder = _named(config, 'encoder', method.width)
+  protocol = lookup.call(
+    metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
   )
-  encoder = lookup.build(
-    config['encoder'],
-    method.width,
-    package='jaxhash.encoders',
-    kind='encoder',
-  )
-  protocol = metrics.EvaluationProtocol(**config['evaluation'])
-  lookup.find(
-    config['protocol']['name'],
-    package='jaxhash.data.protocols',
-    kind='protocol',
-  )
-  dataset = lookup.build(
-    config['dataset'], package='jaxhash.data.sources', kind='data set'
-  )
+  package, kind = NAMED['protocol']
+  lookup.find(config['protocol'].get('name', ''), package=package, kind=kind)
+  dataset = _named(config, 'dataset')
   check_dataset(dataset)
-  split = lookup.build(
-    {'seed': config['seed'], **config['protocol']},
-    dataset,
-    package='jaxhash.data.protocols',
-    kind='protocol',
-  )
+  split = _named(config, 'protocol', dataset, seed=config['seed'])
   batch_size = config['batch_size']
   if batch_size % mesh.size:
     raise ValueError(
       f'batch_size {batch_size} is not a multiple of the {mesh.size} devices'
     )
-  pipeline = make_pipeline(
+  pipeline = lookup.call(
+    make_pipeline,
+    config['pipeline'],
     dataset,
     split,
+    kind='pipeline',
     batch_size=batch_size,
     seed=config['seed'],
-    **config['pipeline'],
   )
   num_steps = config['epochs'] * pipeline.steps_per_epoch
-  if num_steps < 1:
-    raise ValueError(f'epochs must be at least 1, got {config["epochs"]}')
   info, encoder_params = _describe(dataset, split, pipeline, encoder)
   key = jax.random.key(config['seed'])
   variables = method.init(jax.random.fold_in(key, 1), info)
@@ -151,6 +138,15 @@ def initial_state(experiment: Experiment) -> TrainState:
     jax.random.fold_in(jax.random.key(experiment.config['seed']), 2),
   )
   return jax.device_put(state, NamedSharding(experiment.mesh, PartitionSpec()))
+
+
+def _named(
+  config: Mapping[str, Any], block: str, *args: Any, **defaults: Any
+) -> Any:
+  package, kind = NAMED[block]
+  return lookup.build(
+    {**defaults, **config[block]}, *args, package=package, kind=kind
+  )
 
 
 def _describe(

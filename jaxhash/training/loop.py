@@ -16,35 +16,21 @@ from absl import logging
 from jax.sharding import NamedSharding, PartitionSpec
 from tqdm import tqdm
 
-from jaxhash.data.splits import save_split
+from jaxhash.data.splits import load_split, save_split, split_digest
 from jaxhash.training import workdir as files
 from jaxhash.training.checkpoints import Checkpoints
 from jaxhash.training.encode import RowEncoder
-from jaxhash.training.errors import NonFiniteLossError, RunError
+from jaxhash.training.errors import (
+  InterruptedRunError,
+  NonFiniteLossError,
+  WorkdirError,
+)
 from jaxhash.training.evaluation import validate
 from jaxhash.training.experiment import Experiment, initial_state
 from jaxhash.training.state import TrainState
 from jaxhash.training.step import TrainStep, make_train_step
 
-__all__ = ['InterruptedRunError', 'compile_step', 'restore', 'train']
-
-METRICS = 'metrics.jsonl'
-TIMING = 'timing.jsonl'
-
-
-class InterruptedRunError(RunError):
-  """SIGTERM or Ctrl-C came; the state has been saved.
-
-  Attributes:
-    signal: the number of the signal.
-  """
-
-  def __init__(self, number: int, step: int):
-    super().__init__(
-      f'{signal.Signals(number).name} at step {step}: the state is saved, the '
-      'same command goes on from there'
-    )
-    self.signal = number
+__all__ = ['compile_step', 'restore', 'train']
 
 
 def compile_step(experiment: Experiment) -> TrainStep:
@@ -79,11 +65,16 @@ def restore(
 
   Raises:
     CheckpointError: no checkpoint can be read.
+    WorkdirError: the run was trained on other rows or labels.
   """
-  with Checkpoints(workdir / 'checkpoints') as checkpoints:
+  with Checkpoints(workdir / 'checkpoints', read_only=True) as checkpoints:
     state, notes = checkpoints.restore(initial_state(experiment), step)
   for note in notes:
     say(note)
+  if state is not None:
+    _check_split(experiment, workdir)
+    if notes:
+      say(f'the checkpoint of step {int(state.step)} is used')
   return state
 
 
@@ -108,7 +99,8 @@ def train(
     The state after the last step; it has been saved.
 
   Raises:
-    WorkdirError: the workdir is another run's.
+    WorkdirError: the workdir is another run's, another process trains in it,
+      or the data are no longer what they were.
     CheckpointError: no checkpoint can be read, or one cannot be written.
     NonFiniteLossError: with the step, the batch and the metrics.
     InterruptedRunError: by SIGTERM or Ctrl-C, after saving.
@@ -117,6 +109,7 @@ def train(
   files.claim(workdir, config)
   encode = encode or RowEncoder(experiment)
   with (
+    files.locked(workdir),
     Checkpoints(
       workdir / 'checkpoints', keep=config['keep_checkpoints']
     ) as checkpoints,
@@ -140,21 +133,39 @@ def _start(
     say(note)
   if restored is None:
     # 1. Nothing was saved: from the beginning.
-    save_split(experiment.split, workdir / 'split.npz')
-    (workdir / 'parameters.txt').write_text(
-      files.parameter_overview(state.params) + '\n'
+    dataset = experiment.dataset
+    with files.replacing(workdir / 'split.npz') as part:
+      save_split(experiment.split, part, labels=dataset.labels, ids=dataset.ids)
+    files.write_text(
+      workdir / 'parameters.txt', files.parameter_overview(state.params) + '\n'
     )
     step = 0
   else:
     # 2. The latest checkpoint is whole: on from there.
     # 3. It is not: on from the one before, the broken one is set aside.
     # 4. It is the last step's: nothing is left to do.
+    _check_split(experiment, workdir)
     state, step = restored, int(restored.step)
     say(f'going on from step {step}')
   checkpoints.set_aside(after=step)
-  for name in (METRICS, TIMING):
+  for name in (files.METRICS, files.TIMING):
     files.truncate_json_lines(workdir / name, step)
   return state
+
+
+def _check_split(experiment: Experiment, workdir: pathlib.Path) -> None:
+  """Raises where the run was trained on other rows, or other labels."""
+  try:
+    saved, digest = load_split(workdir / 'split.npz')
+  except ValueError as e:
+    raise WorkdirError(str(e)) from e
+  now = split_digest(experiment.split, experiment.dataset.labels)
+  if now != digest:
+    raise WorkdirError(
+      f'{workdir} was trained on other data: its split.npz is {saved.protocol} '
+      f'[{digest}], the data now give {experiment.split.protocol} [{now}]: '
+      'rows, their order or their labels have changed'
+    )
 
 
 class _Run:
@@ -202,10 +213,10 @@ class _Run:
           seconds = time.monotonic() - clock
           rate = (done - counted) * config['batch_size'] / seconds
           files.append_json_line(
-            self._workdir / METRICS, {'step': done, **record}
+            self._workdir / files.METRICS, {'step': done, **record}
           )
           files.append_json_line(
-            self._workdir / TIMING,
+            self._workdir / files.TIMING,
             {'step': done, 'seconds': seconds, 'images_per_second': rate},
           )
           bar.set_postfix_str(
@@ -216,7 +227,7 @@ class _Run:
           scores = validate(self._experiment, state, self._encode)
           if scores:
             files.append_json_line(
-              self._workdir / METRICS, {'step': done, **scores}
+              self._workdir / files.METRICS, {'step': done, **scores}
             )
           clock, counted = time.monotonic(), done
         if end or stopped or done % config['checkpoint_every'] == 0:

@@ -104,6 +104,8 @@ def _transform(
       f'unknown optimizer {settings["name"]!r}; known: {", ".join(scale_by)}'
     )
   clip, decay = settings['clip_norm'], settings['weight_decay']
+  if not decay >= 0:
+    raise ValueError(f'weight_decay must not be negative, got {decay}')
   return optax.chain(
     *([optax.clip_by_global_norm(clip)] if clip else []),
     *([optax.add_decayed_weights(decay)] if decay else []),
@@ -114,10 +116,10 @@ def _transform(
 
 def _schedule(settings: Mapping[str, Any], num_steps: int) -> optax.Schedule:
   peak, warmup = settings['learning_rate'], settings['warmup_steps']
-  if not peak >= 0 or warmup < 0:
+  if not peak >= 0 or not 0 <= warmup <= num_steps:
     raise ValueError(
-      'learning_rate and warmup_steps must not be negative, got '
-      f'{peak} and {warmup}'
+      'learning_rate must not be negative and warmup_steps must be from 0 to '
+      f'the {num_steps} steps of the run, got {peak} and {warmup}'
     )
   schedules = {
     'cosine': lambda: optax.cosine_decay_schedule(

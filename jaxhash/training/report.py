@@ -1,4 +1,4 @@
-"""What a run leaves for people: results.json, a table, two pictures."""
+"""What a run leaves for people: results.json, a table, pictures."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from jaxhash import plots, search
+from jaxhash.data.types import Dataset
 from jaxhash.training import workdir as files
 from jaxhash.training.encode import RowEncoder
-from jaxhash.training.evaluation import evaluate
+from jaxhash.training.evaluation import Ranker, rank
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.state import TrainState
 
@@ -34,7 +35,10 @@ def write_report(
     experiment: built from the config of the workdir.
     state: the state to score.
     encode: of the same experiment.
-    workdir: gets results.json, pr_curve.png and, for images, gallery.png.
+    workdir: gets results.json, pr_curve.png, training_curves.png,
+      codewords.png where the method has codewords and gallery.png for images
+      of 1 or 3 channels. A state of before the last step gets
+      results-stepN.json, so that it is not taken for the run's.
     pictures: whether to draw.
 
   Returns:
@@ -43,26 +47,51 @@ def write_report(
   Raises:
     RunError: a file cannot be written.
   """
+  ranker = rank(experiment, state, encode)
+  config = experiment.config
   results = {
-    'method': experiment.config['method'],
+    'method': config['method'],
     'reconstruction': experiment.method.reconstruction,
-    'seed': experiment.config['seed'],
-    **evaluate(experiment, state, encode),
+    'encoder': config['encoder'],
+    'dataset': config['dataset'],
+    'seed': config['seed'],
+    **ranker.results(),
     'versions': files.versions(),
   }
-  files.write_json(workdir / 'results.json', results)
-  if pictures:
-    curve = results['query_database']['pr_curve']
-    name = (
-      f'{experiment.config["method"]["name"]}, '
-      f'mAP {results["query_database"]["mAP"]:.3f}'
-    )
-    plots.pr_curve(
-      {name: (curve['recall'], curve['precision'])}, workdir / 'pr_curve.png'
-    )
-    if len(experiment.dataset.inputs.shape) == 4:
-      _gallery(experiment, state, encode, workdir / 'gallery.png')
+  last = results['step'] == experiment.num_steps
+  name = 'results' if last else f'results-step{results["step"]}'
+  files.write_json(workdir / f'{name}.json', results)
+  if pictures and last:
+    _draw(experiment, ranker, results, workdir)
   return results
+
+
+def _draw(
+  experiment: Experiment,
+  ranker: Ranker,
+  results: dict[str, Any],
+  workdir: pathlib.Path,
+) -> None:
+  curve = results['query_database']['pr_curve']
+  name = (
+    f'{experiment.config["method"]["name"]}, '
+    f'mAP {results["query_database"]["mAP"]:.3f}'
+  )
+  with files.replacing(workdir / 'pr_curve.png') as part:
+    plots.pr_curve({name: (curve['recall'], curve['precision'])}, part)
+  records = files.read_json_lines(workdir / files.METRICS)
+  if records:
+    with files.replacing(workdir / 'training_curves.png') as part:
+      plots.training_curves(records, part)
+  codewords = ranker.codewords()
+  if codewords is not None:
+    distances = search.hamming_distances(codewords, codewords)
+    with files.replacing(workdir / 'codewords.png') as part:
+      plots.distance_matrix(distances, experiment.dataset.class_names, part)
+  shape = experiment.dataset.inputs.shape
+  if len(shape) == 4 and shape[-1] in (1, 3):
+    with files.replacing(workdir / 'gallery.png') as part:
+      _gallery(experiment, ranker, part)
 
 
 def results_table(results: dict[str, Any]) -> str:
@@ -71,6 +100,7 @@ def results_table(results: dict[str, Any]) -> str:
     'query_database': 'database',
     'query_database_without_train': 'database without train',
     'transductive': 'transductive database',
+    'val': 'val',
   }
   columns = [key for key in named if key in results]
   rows = [['', *(named[key] for key in columns)]]
@@ -93,7 +123,8 @@ def results_table(results: dict[str, Any]) -> str:
   ]
   rule = '-' * max(len(line) for line in lines)
   notes = [
-    f'{results["split"]}; {first["protocol"]} [{first["protocol_digest"]}]'
+    f'step {results["step"]}; {results["split"]}; {first["protocol"]} '
+    f'[{first["protocol_digest"]}]'
   ]
   if results.get('reconstruction'):
     notes.insert(0, f'RECONSTRUCTION: {results["reconstruction"]}')
@@ -114,35 +145,31 @@ def results_table(results: dict[str, Any]) -> str:
 
 
 def _gallery(
-  experiment: Experiment,
-  state: TrainState,
-  encode: RowEncoder,
-  path: pathlib.Path,
+  experiment: Experiment, ranker: Ranker, path: pathlib.Path
 ) -> None:
   dataset, split = experiment.dataset, experiment.split
-  query = split.query[
-    np.linspace(0, len(split.query) - 1, GALLERY_QUERIES).astype(int)
-  ]
+  count = min(GALLERY_QUERIES, len(split.query))
+  query = split.query[np.linspace(0, len(split.query) - 1, count).astype(int)]
   database = np.setdiff1d(split.database, query)
-  count = min(GALLERY_NEIGHBOURS, len(database))
-  _, nearest = search.top_k(
-    encode(state, query).codes, encode(state, database).codes, count
+  distances, neighbours = ranker.nearest(
+    query, database, min(GALLERY_NEIGHBOURS, len(database))
   )
-  neighbours = database[np.asarray(nearest)]
-  labels = dataset.labels
-  if labels.ndim == 1:
-    correct = labels[query][:, None] == labels[neighbours]
-    titles = [dataset.class_names[i] for i in labels[query]]
-  else:
-    correct = (labels[query][:, None] * labels[neighbours]).sum(-1) > 0
-    titles = [
-      ', '.join(np.array(dataset.class_names)[row > 0]) for row in labels[query]
-    ]
-  images = dataset.inputs[neighbours.reshape(-1)]
+  correct = [
+    ranker.relevant(query[i : i + 1], neighbours[i])[0] for i in range(count)
+  ]
+  images = np.asarray(dataset.inputs[neighbours.reshape(-1)])
   plots.gallery(
     np.asarray(dataset.inputs[query]),
-    np.asarray(images).reshape(*neighbours.shape, *images.shape[1:]),
+    images.reshape(*neighbours.shape, *images.shape[1:]),
     correct,
     path,
-    query_titles=titles,
+    query_titles=[_class_names(dataset, int(row)) for row in query],
+    neighbour_titles=[[f'{d:.4g}' for d in row] for row in distances],
   )
+
+
+def _class_names(dataset: Dataset, row: int) -> str:
+  labels = dataset.labels[row]
+  if not labels.ndim:
+    return dataset.class_names[labels]
+  return ', '.join(dataset.class_names[i] for i in np.flatnonzero(labels))

@@ -14,7 +14,7 @@ __all__ = ['TrainState', 'init_state', 'method_variables']
 
 
 class TrainState(NamedTuple):
-  """The state of a run; the optimiser's step is the only thing it lacks.
+  """The state of a run: with the config, all that the next step depends on.
 
   Attributes:
     step: steps taken, int32. Never vmapped, so that a `lax.cond` on it stays

@@ -8,11 +8,14 @@ pictures.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import importlib.metadata
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -23,32 +26,37 @@ from jaxhash.training.errors import RunError, WorkdirError
 
 __all__ = [
   'FORMAT',
+  'METRICS',
+  'TIMING',
   'append_json_line',
   'claim',
+  'locked',
   'parameter_overview',
   'read_config',
   'read_json_lines',
+  'replacing',
   'truncate_json_lines',
   'versions',
   'write_json',
+  'write_text',
 ]
 
+METRICS = 'metrics.jsonl'
+TIMING = 'timing.jsonl'
 FORMAT = 1  # of a workdir; raised when an older one can no longer be read
 
 
-def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> bool:
+def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
   """Makes a folder the workdir of a config, or checks that it is.
 
   Args:
     workdir: made if it is not there.
     config: nested plain values.
 
-  Returns:
-    Whether the workdir was there before.
-
   Raises:
     WorkdirError: it belongs to another config (the message shows the
-      difference) or another version, or cannot be written.
+      difference) or another version, or has checkpoints of an unknown config.
+    RunError: it cannot be written.
   """
   path = workdir / 'config.json'
   if path.exists():
@@ -66,9 +74,13 @@ def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> bool:
         + '\n'.join(lines)
         + '\nname another --workdir, or give the config of this one'
       )
-    return True
+    return
+  if (workdir / 'checkpoints').exists():
+    raise WorkdirError(
+      f'{workdir} has checkpoints, but no config.json that says of what; name '
+      'another --workdir'
+    )
   write_json(path, {'format': FORMAT, 'versions': versions(), 'config': config})
-  return False
 
 
 def read_config(workdir: pathlib.Path) -> dict[str, Any]:
@@ -82,8 +94,10 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
     raise WorkdirError(f'{workdir} is not a workdir: it has no config.json')
   try:
     saved = json.loads(path.read_text())
-  except json.JSONDecodeError as e:
+  except (OSError, ValueError) as e:
     raise WorkdirError(f'{path} cannot be read: {e}') from e
+  if not isinstance(saved, dict):
+    raise WorkdirError(f'{path} cannot be read: it holds no JSON object')
   if saved.get('format') != FORMAT:
     raise WorkdirError(
       f'{workdir} has format {saved.get("format")} of jaxhash '
@@ -95,7 +109,7 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-  """Versions of the packages that decide a result."""
+  """Versions of the packages that decide a result, and our git commit."""
   names = ('jaxhash', 'jax', 'jaxlib', 'flax', 'optax', 'numpy')
   found = {}
   for name in names:
@@ -103,7 +117,57 @@ def versions() -> dict[str, str]:
       found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       found[name] = '(not installed)'
-  return found
+  return {**found, 'commit': _commit()}
+
+
+@functools.cache
+def _commit() -> str:
+  """The commit of a checkout of jaxhash; empty for an installed package."""
+  checkout = pathlib.Path(__file__).parents[2]
+  if not (checkout / '.git').exists():
+    return ''
+  with contextlib.suppress(OSError, subprocess.CalledProcessError):
+    return subprocess.run(
+      ['git', 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'],
+      cwd=checkout,
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout.strip()
+  return ''
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Gives a path to write to, which takes the place of `path` in the end.
+
+  So that a file is written whole or not at all, whatever happens.
+
+  Raises:
+    RunError: it cannot be written; a file of before is untouched.
+  """
+  part = path.with_name('.' + path.name)  # keeps the suffix
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    yield part
+    with part.open('rb') as f:
+      os.fsync(f.fileno())
+    part.replace(path)
+  except OSError as e:
+    raise RunError(f'cannot write {path}: {e.strerror or e}') from e
+  finally:
+    with contextlib.suppress(OSError):
+      part.unlink()
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a text file whole or not at all.
+
+  Raises:
+    RunError: it cannot be written; a file of before is untouched.
+  """
+  with replacing(path) as part:
+    part.write_text(text)
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
@@ -112,18 +176,27 @@ def write_json(path: pathlib.Path, value: Any) -> None:
   Raises:
     RunError: it cannot be written; a file of before is untouched.
   """
-  part = path.with_name(path.name + '.part')
+  write_text(path, json.dumps(value, indent=2) + '\n')
+
+
+@contextlib.contextmanager
+def locked(workdir: pathlib.Path) -> Iterator[None]:
+  """Holds a workdir, so that no other process trains in it meanwhile.
+
+  Raises:
+    WorkdirError: another process does.
+  """
+  path = workdir / '.lock'
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with part.open('w') as f:
-      f.write(json.dumps(value, indent=2) + '\n')
-      f.flush()
-      os.fsync(f.fileno())
-    part.replace(path)
+    f = path.open('w')
   except OSError as e:
-    with contextlib.suppress(OSError):
-      part.unlink()
     raise RunError(f'cannot write {path}: {e.strerror}') from e
+  with f:
+    try:
+      fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+      raise WorkdirError(f'another process trains in {workdir}') from e
+    yield  # closing the file, or the end of the process, gives it free
 
 
 def append_json_line(path: pathlib.Path, record: Mapping[str, Any]) -> None:
@@ -157,9 +230,7 @@ def truncate_json_lines(path: pathlib.Path, step: int) -> None:
   if not path.exists():
     return
   kept = [r for r in read_json_lines(path) if r['step'] <= step]
-  part = path.with_name(path.name + '.part')
-  part.write_text(''.join(json.dumps(r) + '\n' for r in kept))
-  part.replace(path)
+  write_text(path, ''.join(json.dumps(r) + '\n' for r in kept))
 
 
 def parameter_overview(params: PyTree) -> str:

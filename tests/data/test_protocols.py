@@ -196,17 +196,19 @@ def test_too_few_rows():
 
 def test_a_saved_split_comes_back(tmp_path):
   dataset = clusters(num_classes=4, num_per_class=9)
+  ids = np.array([f'picture {i}' for i in range(36)])
   for labelled in (None, 2):
     split = general.per_class(
       dataset, num_query=2, num_train=3, num_labelled=labelled
     )
-    save_split(split, str(tmp_path / 'named'))
-    loaded = load_split(tmp_path / 'named')
-    assert split_digest(loaded, dataset.labels) == split_digest(
-      split, dataset.labels
-    )
+    save_split(split, tmp_path / 'named', labels=dataset.labels, ids=ids)
+    loaded, digest = load_split(tmp_path / 'named')
+    assert digest == split_digest(loaded, dataset.labels)
+    assert digest == split_digest(split, dataset.labels)
     assert loaded.protocol == split.protocol
     assert (loaded.labelled is None) == (labelled is None)
+    with np.load(tmp_path / 'named') as arrays:
+      np.testing.assert_array_equal(arrays['query_ids'], ids[split.query])
 
 
 def test_a_file_that_is_no_split(tmp_path):

@@ -79,7 +79,9 @@ def test_pseudo_label_and_choice_are_constants():
   labels = jnp.where(used, scores.argmax(1), -1)
   value_of = functools.partial(loss_of, adalabelhash(BITS, margin=3.0))
   expected = jax.grad(
-    lambda v: value_of(v, outputs, {'labels': labels})[0] * used.sum() / 6
+    lambda v: (
+      value_of(v, outputs, {'labels': labels})[0] * float(used.sum()) / 6
+    )
   )(variables)
   actual = jax.grad(
     lambda v: loss_of(method, v, outputs, batch)[1].metrics['unlabelled_loss']

@@ -7,7 +7,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from jaxhash import metrics, similarity
+from jaxhash import similarity
 from jaxhash.metrics import EvaluationProtocol, evaluate, evaluate_ranking
 from tests.oracles import average_precision as oracle
 
@@ -188,7 +188,3 @@ def test_imports_nothing_heavy():
     [sys.executable, '-c', code], check=False, capture_output=True, text=True
   )
   assert done.returncode == 0, done.stderr
-
-
-def test_public_names():
-  assert all(hasattr(metrics, name) for name in metrics.__all__)

@@ -19,7 +19,9 @@ def changed(**blocks):
   config = small.get_config().to_dict()
   for block, values in blocks.items():
     config[block] = (
-      {**config[block], **values} if isinstance(values, dict) else values
+      {**config.get(block, {}), **values}
+      if isinstance(values, dict)
+      else values
     )
   return config
 
@@ -27,16 +29,29 @@ def changed(**blocks):
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
-    ({'method': {'name': 'adalabel'}}, r"unknown method 'adalabel'.*mean '"),
+    ({'method': {'name': 'adalabel'}}, r"method 'adalabel'.*known: adalabelh"),
     ({'method': {'margins': 1.0}}, r"no argument 'margins'.*mean 'margin'"),
     ({'method': {'num_bits': 0}}, r'num_bits.*0'),
-    ({'encoder': {'name': 'resnet'}}, r'unknown encoder.*resnet18'),
+    ({'encoder': {'name': 'net'}}, r"encoder 'net'.*known: cnn.*resnet152"),
     ({'dataset': {'name': 'mnist'}}, r"unknown data set 'mnist'.*cifar10"),
     ({'protocol': {'name': 'x'}}, r"unknown protocol 'x'.*cifar10_i"),
     ({'protocol': {'num_train': 99}}, r'99'),
     ({'batch_size': 10**6}, r'1000000'),
     ({'batch_size': 22}, r'not a multiple of the 4 devices'),
-    ({'epochs': 0}, r'epochs'),
+    ({'epochs': 0}, r'epochs.*0'),
+    ({'log_every': 0}, r'log_every must be .* at least 1, got 0'),
+    ({'eval_every': 0}, r'eval_every'),
+    ({'checkpoint_every': 2.5}, r'checkpoint_every.*2\.5'),
+    ({'keep_checkpoints': 1}, r'keep_checkpoints must be .* at least 2'),
+    ({'seed': -1}, r'seed must be .* at least 0, got -1'),
+    ({'epoch': 3}, r"no setting 'epoch'.*epochs"),
+    ({'method': None}, r'method must hold settings, got None'),
+    ({'pipeline': {'view': 2}}, r"pipeline has no argument 'view'.*'views'"),
+    ({'evaluation': {'r': 5}}, r"evaluation has no argument 'r'.*denominator"),
+    ({'optimizer': {'warmup_steps': 10**6}}, r'warmup_steps.*1000000'),
+    ({'optimizer': {'weight_decay': -1.0}}, r'weight_decay.*-1'),
+    ({'protocol': {'name': 'digits'}}, r'1,797 rows'),
+    ({'method': {'name': 'adalabelhash_semi'}}, r'hides labels'),
     ({'optimizer': {'name': 'lamb'}}, r"unknown optimizer 'lamb'.*adam"),
     ({'optimizer': {'lr': 1.0}}, r"unknown optimizer setting 'lr'"),
     ({'optimizer': {'groups': {'method/x': {}}}}, r'method/codewords'),
@@ -48,7 +63,7 @@ def changed(**blocks):
 def test_what_is_wrong_is_said(change, message):
   config = changed(**change)
   for block in ('encoder', 'dataset', 'protocol', 'method'):
-    if 'name' in change.get(block, {}):
+    if 'name' in (change.get(block) or {}):
       config[block] = change[block]
       if block == 'method':
         config[block]['num_bits'] = 8
@@ -85,9 +100,9 @@ def test_a_missing_data_set_says_where_it_looked(tmp_path):
   assert str(tmp_path) in str(error.value)
 
 
-def run_train(*arguments):
+def run_train(*arguments, module='train'):
   return subprocess.run(
-    [sys.executable, '-m', 'experiments.train', *arguments],
+    [sys.executable, '-m', f'experiments.{module}', *arguments],
     cwd=ROOT,
     env={**os.environ, 'XLA_FLAGS': ''},
     capture_output=True,
@@ -120,16 +135,91 @@ def test_a_workdir_of_an_older_version_is_refused(tmp_path):
     training.workdir.claim(tmp_path, config)
 
 
-def test_the_command_line_gives_one_line_and_an_exit_code(tmp_path):
+def test_checkpoints_without_a_config_are_refused(tmp_path):
+  (tmp_path / 'checkpoints').mkdir()
+  with pytest.raises(training.WorkdirError, match=r'no config\.json'):
+    training.workdir.claim(tmp_path, small.get_config().to_dict())
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (['--config.method.name=csqq'], "error: unknown method 'csqq'"),
+    (['--config.method.marginn=2'], "the config has no 'marginn'"),
+    (['--config.log_every=0'], 'log_every must be'),
+    (['--set=method.num_bits=8.5'], 'num_bits'),
+    (['--set=epoch=3'], "the config has no 'epoch'"),
+    (['--set=method.marginn=3'], "no argument 'marginn' (did you mean"),
+    (['--set=encoder.hidden'], 'wanted NAME=VALUE'),
+    (['--set=encoder.name=cnn'], 'cnn'),
+    (['--config=none.py'], 'none.py'),
+    (['--workdir='], '--workdir=FOLDER is needed'),
+    (['--workdirs=x'], 'workdir'),
+  ],
+)
+def test_the_command_line_gives_one_line_and_an_exit_code(
+  tmp_path, arguments, message
+):
   done = run_train(
     '--config=tests/configs/small.py',
     f'--workdir={tmp_path / "run"}',
-    '--config.method.name=csqq',
+    '--nopictures',
+    *arguments,
   )
   assert done.returncode == 1
+  assert message in done.stderr
   assert done.stderr.count('\n') == 1
-  assert done.stderr.startswith("error: unknown method 'csqq'")
   assert not (tmp_path / 'run').exists()
-  done = run_train('--workdirs=x')
-  assert done.returncode == 1
-  assert 'workdir' in done.stderr
+
+
+def test_any_value_can_be_changed_from_the_command_line(tmp_path):
+  done = run_train(
+    '--config=experiments/configs/adalabelhash.py:digits',
+    f'--workdir={tmp_path}',
+    '--config.method.floor_negatives=False',
+    '--config.evaluation.at=50',
+    '--config.epochs=1',
+    '--config.optimizer.clip_norm=1.0',
+    '--config.pipeline.augment.flip=True',
+    '--set=encoder.name=cnn',
+    '--set=encoder.channels=[4, 4]',
+    '--set=protocol.num_labelled=5',
+    '--set=method.name=adalabelhash_semi',
+    '--set=method.num_bits=8',
+    '--nopictures',
+    '--noprogress',
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'mAP@50 ' in done.stdout
+  config = training.read_config(tmp_path)
+  assert config['encoder'] == {'name': 'cnn', 'channels': [4, 4]}
+  assert config['method'] == {'name': 'adalabelhash_semi', 'num_bits': 8}
+  assert config['optimizer']['clip_norm'] == 1.0
+  assert config['pipeline']['augment']['flip'] is True
+
+
+def test_arrays_take_the_place_of_the_data_set(tmp_path):
+  rng = np.random.default_rng(0)
+  labels = np.arange(90) % 3
+  inputs = rng.normal(size=(90, 6)) + labels[:, None]
+  np.save(tmp_path / 'inputs.npy', inputs.astype(np.float32))
+  np.save(tmp_path / 'labels.npy', labels)
+  run = [
+    '--config=tests/configs/small.py',
+    f'--workdir={tmp_path / "run"}',
+    f'--arrays={tmp_path}',
+    '--nopictures',
+    '--noprogress',
+  ]
+  done = run_train(*run)
+  assert done.returncode == 0, done.stderr
+  results = (tmp_path / 'run' / 'results.json').read_bytes()
+  np.save(tmp_path / 'labels.npy', labels[::-1])
+  for again in (
+    run_train(*run),
+    run_train(*run[1:], module='evaluate'),
+  ):
+    assert again.returncode == 1
+    assert 'was trained on other data' in again.stderr
+    assert again.stderr.count('\n') == 1
+    assert (tmp_path / 'run' / 'results.json').read_bytes() == results

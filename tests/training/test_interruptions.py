@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,7 +71,9 @@ def start(workdir, *, code=None, config=CONFIG, devices=1, limit=None):
     stderr=subprocess.PIPE,
     text=True,
   )
-  if limit:  # a file size limit stands for a full disk, for root too
+  if (
+    limit is not None
+  ):  # a file size limit stands for a full disk, for root too
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
   return process
 
@@ -142,6 +145,69 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path):
   assert 'Traceback' not in err
   assert training.Checkpoints(tmp_path / 'checkpoints').steps() == [3]
   assert finish(start(tmp_path))[0] == 0
+
+
+@pytest.mark.parametrize('limit', [0, 1024, 1400, 2048, 4096])
+def test_a_full_disk_is_one_line(tmp_path, limit):
+  code, _, err = finish(start(tmp_path, limit=limit))
+  assert code == 1
+  assert 'error: cannot' in err
+  assert 'Traceback' not in err
+  assert err.count('\n') == 1
+
+
+def test_a_full_disk_spares_the_pictures(tmp_path):
+  experiment, state = trained(tmp_path)
+  encode = training.RowEncoder(experiment)
+  training.write_report(experiment, state, encode, tmp_path)
+  path = tmp_path / 'pr_curve.png'
+  before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (16384, limits[1]))
+  try:
+    with pytest.raises(training.RunError, match=r'cannot write .*pr_curve'):
+      training.write_report(experiment, state, encode, tmp_path)
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  assert path.read_bytes() == before
+
+
+def test_two_processes_do_not_train_in_one_workdir(tmp_path):
+  experiment, _ = trained(tmp_path)
+  with (
+    training.workdir.locked(tmp_path),
+    pytest.raises(training.WorkdirError, match='another process trains'),
+  ):
+    training.train(experiment, tmp_path)
+
+
+def test_looking_at_a_run_leaves_its_unfinished_checkpoint_alone(tmp_path):
+  experiment, _ = trained(tmp_path)
+  checkpoints = tmp_path / 'checkpoints'
+  unfinished = checkpoints / '7.orbax-checkpoint-tmp'
+  shutil.copytree(checkpoints / '6', unfinished)
+  training.restore(experiment, tmp_path)
+  assert unfinished.exists()
+
+
+@pytest.mark.parametrize('change', ['order', 'labels', 'protocol', 'file'])
+def test_other_data_are_noticed(tmp_path, change):
+  experiment, _ = trained(tmp_path)
+  labels = experiment.dataset.labels
+  if change in ('order', 'labels'):
+    other = labels[::-1] if change == 'order' else (labels + 1) % 3
+    experiment = experiment._replace(
+      dataset=experiment.dataset._replace(labels=other)
+    )
+  elif change == 'protocol':
+    split = experiment.split
+    experiment = experiment._replace(
+      split=split._replace(query=split.query[1:])
+    )
+  else:
+    (tmp_path / 'split.npz').write_bytes(b'rows')
+  for look in (training.train, training.restore):
+    with pytest.raises(training.WorkdirError, match=r'other data|cannot be'):
+      look(experiment, tmp_path)
 
 
 def trained(tmp_path):

@@ -7,6 +7,8 @@ from jaxhash.data.types import Dataset, Split
 
 __all__ = ['digits']
 
+NUM_ROWS = 1797
+
 
 def digits(
   dataset: Dataset, *, seed: int = 0, num_labelled: int | None = None
@@ -25,8 +27,14 @@ def digits(
     The split.
 
   Raises:
-    ValueError: a class has too few rows.
+    ValueError: the set has not the 1,797 rows of 10 classes of the digits.
   """
+  if len(dataset.labels) != NUM_ROWS or dataset.num_classes != 10:
+    raise ValueError(
+      'digits is for the 1,797 rows and 10 classes of the digits; '
+      f'{dataset.name} has {len(dataset.labels)} rows and '
+      f'{dataset.num_classes} classes: per_class is for any set'
+    )
   split = general.per_class(
     dataset,
     seed=seed,

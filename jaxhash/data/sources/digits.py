@@ -19,8 +19,12 @@ def digits() -> Dataset:
   Raises:
     ImportError: scikit-learn is missing; the extra `jaxhash[data]` has it.
   """
-  from sklearn.datasets import load_digits
-
+  try:
+    from sklearn.datasets import load_digits
+  except ImportError as e:
+    raise ImportError(
+      'the digits come with scikit-learn: pip install "jaxhash[data]"'
+    ) from e
   bunch = load_digits()
   images = np.round(bunch.images * (255 / 16)).astype(np.uint8)
   return Dataset(

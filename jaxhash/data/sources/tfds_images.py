@@ -36,8 +36,6 @@ def cifar100(*, data_dir: str | None = None) -> Dataset:
 
 
 def _load(name: str, data_dir: str | None) -> Dataset:
-  import tensorflow_datasets as tfds
-
   folder = pathlib.Path(
     data_dir or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
   ).expanduser()
@@ -51,9 +49,16 @@ def _load(name: str, data_dir: str | None) -> Dataset:
       f'no prepared {name} in {folder / name}. tfds prepares it by '
       f"tfds.builder('{name}', file_format='array_record')"
       '.download_and_prepare(), which needs TensorFlow and the network; name '
-      'its folder by TFDS_DATA_DIR. Arrays work too: --arrays=FOLDER with '
-      'train_images.npy, train_labels.npy, test_images.npy, test_labels.npy'
+      'its folder by data_dir or TFDS_DATA_DIR. Arrays work too: '
+      '--arrays=FOLDER with train_images.npy, train_labels.npy, '
+      'test_images.npy, test_labels.npy'
     )
+  try:
+    import tensorflow_datasets as tfds
+  except ImportError as e:
+    raise ImportError(
+      f'{name} is read by tensorflow_datasets: pip install "jaxhash[data]"'
+    ) from e
   builder = tfds.builder_from_directory(versions[-1].parent)
   try:
     sources = {p: builder.as_data_source(p) for p in ('train', 'test')}
