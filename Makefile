@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUNS ?= runs
 BIN := $(VENV)/bin
+VERSION := $(shell $(PYTHON) -c 'import sys; print(sys.version.split()[0])')
 
 .PHONY: demo demo-seeds test test-slow lint setup clean
 
@@ -28,11 +29,12 @@ test: lint
 test-slow: lint
 	$(BIN)/python -m pytest -n 2
 
-setup: $(VENV)/.done
+setup: $(VENV)/.done-$(VERSION)
 
-$(VENV)/.done: pyproject.toml constraints.txt
+# Another Python makes another environment.
+$(VENV)/.done-$(VERSION): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"jaxhash needs Python 3.11 or later; $(PYTHON) is {sys.version.split()[0]}: name another by make PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[data,plots,test]'
 	touch $@

@@ -11,9 +11,10 @@ What each setting scored, mAP@ALL at 32 bits, mean and 95% interval over seeds
   cifar10_features_few_labels   .745 +- .011    4 s   --arrays=FOLDER
   cifar10_features_semi         .769 +- .007    4 s   --arrays=FOLDER
   tiny_imagenet_features        .168 +- .004    8 s   --arrays=FOLDER
-  cifar10_small                 not measured with several seeds
+  cifar10_small                 .352, seed 0    13 min --arrays=FOLDER
   cifar10                       not measured: wants a GPU
 
+cifar10_small ran at 300 to 400 images/s; ITQ on the raw pixels has .135 there.
 The paper's own scores could not be found. Settings were chosen on val. Where
 the method's margin is left open here it is num_bits / 2; the authors' is 1.
 """
@@ -78,6 +79,7 @@ SETTINGS = {
     'pipeline': {'augment': {'pad': 1}},
     'batch_size': 128,
     'epochs': 100,
+    'eval_every': 100,
     'optimizer': {'learning_rate': 2e-3},
   },
   'cifar10_features': _features('cifar10', {'name': 'cifar10_i'}),

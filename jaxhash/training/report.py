@@ -164,7 +164,7 @@ def _gallery(
     correct,
     path,
     query_titles=[_class_names(dataset, int(row)) for row in query],
-    neighbour_titles=[[f'{d:.4g}' for d in row] for row in distances],
+    neighbour_titles=[[f'd = {d:.4g}' for d in row] for row in distances],
   )
 
 

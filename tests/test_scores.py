@@ -1,0 +1,66 @@
+"""What the configs promise, measured anew; minutes, so not in `make test`."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.configs import adalabelhash
+from jaxhash import training
+
+pytestmark = pytest.mark.slow
+
+
+def score(setting, workdir, **changes):
+  config = adalabelhash.get_config(setting)
+  config.update(changes)
+  experiment = training.build(
+    json.loads(json.dumps(config.to_dict())),
+    mesh=training.make_mesh(jax.devices()[:1]),
+  )
+  encode = training.RowEncoder(experiment)
+  state = training.train(experiment, workdir, encode=encode)
+  results = training.evaluate(experiment, state, encode)
+  return results['query_database']['mAP'], experiment
+
+
+@pytest.fixture
+def cifar10_features(real_data, tmp_path):
+  folder = tmp_path / 'features'
+  folder.mkdir()
+  with np.load(real_data / 'cifar10' / 'features_pca256.npz') as arrays:
+    for part in ('train', 'test'):
+      features = arrays[f'{part}_features'].astype(np.float32)
+      np.save(folder / f'{part}_features.npy', features)
+      labels = arrays[f'{part}_labels'].astype(np.int32)
+      np.save(folder / f'{part}_labels.npy', labels)
+  return {'dataset': {'folder': str(folder)}}
+
+
+def test_digits(tmp_path):
+  found, _ = score('digits', tmp_path)
+  assert found >= 0.97
+
+
+def test_cifar10_features(cifar10_features, tmp_path):
+  found, experiment = score('cifar10_features', tmp_path, **cifar10_features)
+  itq = training.evaluate_shallow(experiment, 'itq', 32)
+  assert found > 0.80
+  assert found > itq['query_database']['mAP'] + 0.3
+
+
+def test_unlabelled_rows_help(cifar10_features, tmp_path):
+  differences = []
+  for seed in range(3):
+    few, semi = (
+      score(
+        f'cifar10_features_{setting}',
+        tmp_path / f'{setting}{seed}',
+        seed=seed,
+        **cifar10_features,
+      )[0]
+      for setting in ('few_labels', 'semi')
+    )
+    differences.append(semi - few)
+  assert np.mean(differences) > 0
