@@ -2,9 +2,10 @@
 
   python -m experiments.evaluate --workdir=runs/digits
 
-The config is the workdir's own. `--step` chooses one of the checkpoints that
-are kept; the latest is the default. The scores of an earlier one go to
-results-stepN.json.
+The config is the workdir's own, but for `--set=evaluation.NAME=VALUE`, as in
+`--set=evaluation.at=1000`; `--step` chooses one of the checkpoints that are
+kept, the latest is the default. Another protocol's scores go to
+results-DIGEST.json, an earlier step's to results-stepN.json.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def main() -> None:
   workdir = command_line.folder(WORKDIR)
   if PICTURES.value:
     command_line.prepare(plots.check_installed)
+  for change in command_line.SET.value:
+    if not change.startswith('evaluation.'):
+      command_line.fail(f'--set={change}: a run is evaluated as it was trained')
   config = command_line.plain(ConfigDict(training.read_config(workdir)))
   experiment = command_line.prepare(lambda: training.build(config))
   state = training.restore(

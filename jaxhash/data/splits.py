@@ -16,7 +16,11 @@ PARTS = ('train', 'val', 'query', 'database')
 
 
 def check_split(
-  split: Split, num_rows: int, *, leave_one_out: bool = False
+  split: Split,
+  num_rows: int,
+  *,
+  leave_one_out: bool = False,
+  train_in_database: bool = True,
 ) -> Split:
   """Returns the split if no part holds what its protocol forbids.
 
@@ -25,6 +29,7 @@ def check_split(
     num_rows: of the data set.
     leave_one_out: query and database are the same rows, each query left out
       of its own ranking.
+    train_in_database: whether train rows may be searched.
 
   Returns:
     The split.
@@ -32,7 +37,8 @@ def check_split(
   Raises:
     ValueError: an empty part, a row out of range or twice, a query in train
       or (but for leave one out) in the database, a val row in train or query,
-      or a labelled row outside train.
+      a train row in a database that must not have any, or a labelled row
+      outside train.
   """
   for name in PARTS:
     rows = getattr(split, name)
@@ -49,6 +55,8 @@ def check_split(
   apart = [('query', 'train'), ('val', 'train'), ('val', 'query')]
   if not leave_one_out:
     apart.append(('query', 'database'))
+  if not train_in_database:
+    apart.append(('train', 'database'))
   for a, b in apart:
     both = np.intersect1d(getattr(split, a), getattr(split, b))
     if len(both):

@@ -17,6 +17,7 @@ from jaxhash.training.state import TrainState
 
 __all__ = ['results_table', 'write_report']
 
+RESULTS = 'results.json'
 GALLERY_QUERIES = 8
 GALLERY_NEIGHBOURS = 10
 
@@ -38,7 +39,8 @@ def write_report(
     workdir: gets results.json, pr_curve.png, training_curves.png,
       codewords.png where the method has codewords and gallery.png for images
       of 1 or 3 channels. A state of before the last step gets
-      results-stepN.json, so that it is not taken for the run's.
+      results-stepN.json, another protocol than the run's results-DIGEST.json,
+      so that neither is taken for the run's own, and no pictures.
     pictures: whether to draw.
 
   Returns:
@@ -58,12 +60,24 @@ def write_report(
     **ranker.results(),
     'versions': files.versions(),
   }
-  last = results['step'] == experiment.num_steps
-  name = 'results' if last else f'results-step{results["step"]}'
-  files.write_json(workdir / f'{name}.json', results)
-  if pictures and last:
+  name = _file_name(experiment, results, workdir)
+  files.write_json(workdir / name, results)
+  if pictures and name == RESULTS:
     _draw(experiment, ranker, results, workdir)
   return results
+
+
+def _file_name(
+  experiment: Experiment, results: dict[str, Any], workdir: pathlib.Path
+) -> str:
+  parts = ['results']
+  if results['step'] != experiment.num_steps:
+    parts.append(f'step{results["step"]}')
+  if (workdir / 'config.json').exists():
+    saved = files.read_config(workdir)['evaluation']
+    if saved != experiment.config['evaluation']:
+      parts.append(results['query_database']['protocol_digest'])
+  return '-'.join(parts) + '.json'
 
 
 def _draw(

@@ -242,3 +242,13 @@ def test_what_a_protocol_forbids(change, message):
   parts = {k: np.array(v, np.int32) for k, v in {**parts, **change}.items()}
   with pytest.raises(ValueError, match=message):
     check_split(general.Split('p', **parts), 10)
+
+
+def test_train_rows_in_a_database_that_must_not_have_any():
+  parts = {'train': [0, 1], 'val': [2], 'query': [7], 'database': [1, 2, 8]}
+  split = general.Split(
+    'p', **{k: np.array(v, np.int32) for k, v in parts.items()}
+  )
+  check_split(split, 10)
+  with pytest.raises(ValueError, match='1 rows are both train and database'):
+    check_split(split, 10, train_in_database=False)

@@ -105,6 +105,7 @@ TRAIN = {'train_inputs': X, 'train_labels': Y}
     ({'labels': Y}, r'labels\.npy needs inputs\.npy'),
     ({**TRAIN, 'test_inputs': X}, r'test_inputs\.npy needs test_labels\.npy'),
     ({**TRAIN, 'train_images': X}, 'which is meant'),
+    ({**TRAIN, 'val_inputs': X, 'val_labels': Y}, 'val is drawn from'),
     ({**TRAIN, 'inputs': X, 'labels': Y}, 'also the parts train'),
     ({'inputs': X, 'labels': [0, 1]}, '3 rows, 2 labels'),
     (

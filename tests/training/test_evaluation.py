@@ -246,6 +246,10 @@ def test_evaluate_repeats_the_results_of_train(tmp_path):
   assert 'step 3;' in third
   assert (tmp_path / 'results.json').read_text() == first
   assert (tmp_path / 'results-step3.json').exists()
+  fourth = run('evaluate', workdir, '--set=evaluation.at=5', *flags)
+  assert 'mAP@5 ' in fourth
+  assert (tmp_path / 'results.json').read_text() == first
+  assert len(list(tmp_path.glob('results-*.json'))) == 2
 
 
 def test_steps_do_not_wait_for_the_host(tmp_path, monkeypatch):

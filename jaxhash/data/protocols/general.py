@@ -69,6 +69,7 @@ def per_class(
     ),
     num_labelled,
     rng,
+    train_in_database=train_in_database,
   )
 
 
@@ -207,7 +208,7 @@ def random_rows(
   searched = query if train_in_database else np.union1d(query, train)
   database = np.setdiff1d(drawn, searched)
   split = Split(name, *(_rows(r) for r in (train, val, query, database)))
-  return check_split(split, count)
+  return check_split(split, count, train_in_database=train_in_database)
 
 
 def _official_parts(
@@ -259,13 +260,19 @@ def _finish(
   database: np.ndarray,
   num_labelled: int | None,
   rng: np.random.Generator,
+  *,
+  train_in_database: bool = True,
 ) -> Split:
   labelled = None
   if num_labelled is not None:
     (labelled,) = _draw(dataset, train, [num_labelled], rng, name)
     labelled = _rows(labelled)
   split = Split(name, *(_rows(r) for r in (train, val, query, database)))
-  return check_split(split._replace(labelled=labelled), len(dataset.labels))
+  return check_split(
+    split._replace(labelled=labelled),
+    len(dataset.labels),
+    train_in_database=train_in_database,
+  )
 
 
 def _check_counts(name: str, *counts: int, limit: int) -> None:

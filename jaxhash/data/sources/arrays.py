@@ -13,15 +13,15 @@ from jaxhash.data.validate import check_dataset
 __all__ = ['arrays']
 
 KINDS = ('inputs', 'images', 'features')
-PARTS = ('train', 'val', 'test')
+PARTS = ('train', 'test')
 MAX_CLASSES = 2**24  # more is a row's id or a hash taken for a label
 
 
 def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
   """Images or feature vectors from a folder of .npy files.
 
-  Either `inputs.npy` and `labels.npy`, or one pair for each of `train`, `val`
-  and `test` that there is, as `train_inputs.npy` and `train_labels.npy`;
+  Either `inputs.npy` and `labels.npy`, or one pair for each of `train` and
+  `test` that there is, as `train_inputs.npy` and `train_labels.npy`;
   `images` and `features` may stand for `inputs`. Optional: `ids.npy` (names of
   the rows) and `class_names.txt` (one a line).
 
@@ -156,6 +156,11 @@ def _pairs(
     raise ValueError(f'{path}: no such folder')
   there = sorted(p.name for p in path.iterdir())
   listing = ', '.join(there[:20]) or 'no files'
+  if any(name.startswith('val_') for name in there):
+    raise ValueError(
+      f'{path} has val_ files; val is drawn from the train rows by a protocol: '
+      'add them to train'
+    )
   pairs = {}
   for part in ('', *PARTS):
     prefix = f'{part}_' if part else ''
