@@ -149,6 +149,25 @@ class HashMethod(NamedTuple):
       of the classes, for reports; None where there are none.
     reconstruction: what of the method is not known from its authors but
       reconstructed, for every report; empty where nothing is.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> def towards_corners(num_bits):  # a method that uses no label
+    ...   def loss(variables, outputs, batch, *, key, step):
+    ...     value = jnp.square(jnp.abs(outputs.logits) - 1).mean()
+    ...     return value, Aux({'loss': value})
+    ...
+    ...   return HashMethod(num_bits, lambda key, info: Variables(), loss)
+    >>> method = towards_corners(2)
+    >>> logits = jnp.array([[0.5, -1.0]])
+    >>> value, _ = method.loss(
+    ...   Variables(), Outputs(logits, logits), {}, key=None, step=0
+    ... )
+    >>> (
+    ...   value.item(),
+    ...   method.encode(Variables(), Outputs(logits, logits)).tolist(),
+    ... )
+    (0.125, [[1, -1]])
   """
 
   width: int

@@ -51,6 +51,11 @@ def find(name: str, *, package: str, kind: str) -> Callable[..., Any]:
 
   Raises:
     ValueError: there is no such name; the message lists the known ones.
+
+  Example:
+    >>> find('adalabel', package='jaxhash.methods', kind='method')
+    Traceback (most recent call last):
+    ValueError: unknown method 'adalabel' (did you mean 'adalabelhash'?); ...
   """
   if ':' in name:
     module, _, attribute = name.partition(':')
@@ -121,6 +126,11 @@ def build(
 
   Raises:
     ValueError: the name or an argument is unknown or missing.
+
+  Example:
+    >>> config = {'name': 'adalabelhash', 'num_bits': 16}
+    >>> build(config, package='jaxhash.methods', kind='method').width
+    16
   """
   arguments = dict(config)
   name = arguments.pop('name', None)

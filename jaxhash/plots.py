@@ -49,6 +49,14 @@ def pr_curve(
   Raises:
     ValueError: there are no curves, or two lengths differ.
     ImportError: matplotlib is missing.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder) / 'picture.png'
+    ...   pr_curve({'ITQ': ([0.5, 1.0], [0.9, 0.4])}, path)
+    ...   path.exists()
+    True
   """
   if not curves:
     raise ValueError('there are no curves to draw')
@@ -97,6 +105,14 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
   Raises:
     ValueError: no record holds a step and a number.
     ImportError: matplotlib is missing.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder) / 'picture.png'
+    ...   training_curves([{'step': 1, 'loss': 2.0}], path)
+    ...   path.exists()
+    True
   """
   series: dict[str, list[tuple[float, float]]] = {}
   for record in records:
@@ -141,6 +157,14 @@ def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
   Raises:
     ValueError: the matrix is not square or has not a row for each label.
     ImportError: matplotlib is missing.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder) / 'picture.png'
+    ...   distance_matrix([[0, 3], [3, 0]], ['cat', 'dog'], path)
+    ...   path.exists()
+    True
   """
   matrix = np.asarray(matrix, float)
   n = len(labels)
@@ -206,6 +230,15 @@ def gallery(
   Raises:
     ValueError: shapes do not agree, or the images have not 1 or 3 channels.
     ImportError: matplotlib is missing.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> images = np.zeros((1, 4, 4, 1), np.uint8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder) / 'picture.png'
+    ...   gallery(images, images[None], [[True]], path)
+    ...   path.exists()
+    True
   """
   queries, neighbours = np.asarray(query_images), np.asarray(neighbour_images)
   correct = np.asarray(correct, bool)

@@ -58,6 +58,17 @@ def make_pipeline(
 
   Raises:
     ValueError: an argument is unknown or out of range; nothing has been read.
+
+  Example:
+    >>> from jaxhash.data.protocols.general import per_class
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> data = clusters(num_classes=2, num_features=4)
+    >>> split = per_class(data, num_query=2, num_train=8)
+    >>> pipeline = make_pipeline(data, split, batch_size=4)
+    >>> key = jax.random.key(0)
+    >>> batch = pipeline.prepare(pipeline.data, pipeline.batch(0), key)
+    >>> batch['inputs'].shape, batch['labels'].shape
+    ((4, 4), (4,))
   """
   if normalize not in NORMALIZE:
     raise ValueError(

@@ -39,6 +39,12 @@ def check_split(
       or (but for leave one out) in the database, a val row in train or query,
       a train row in a database that must not have any, or a labelled row
       outside train.
+
+  Example:
+    >>> a, b, c = (np.array(rows, np.int32) for rows in ([0], [1], [0, 1]))
+    >>> check_split(Split('p', train=a, val=a[:0], query=b, database=c), 2)
+    Traceback (most recent call last):
+    ValueError: p: 1 rows are both query and database, the first is 1
   """
   for name in PARTS:
     rows = getattr(split, name)
@@ -120,6 +126,16 @@ def save_split(
     labels: of the data set; the file has the `digest` of split and labels.
     ids: the user's own names of all rows `[n]`; the file then has those of
       each part too, as `train_ids` and so on.
+
+  Example:
+    >>> import tempfile
+    >>> rows = np.arange(3, dtype=np.int32)
+    >>> split = Split('p', rows[:2], rows[:0], rows[2:], rows[:2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   save_split(split, f'{folder}/split.npz', labels=rows)
+    ...   loaded, digest = load_split(f'{folder}/split.npz')
+    >>> loaded.query.tolist(), digest == split_digest(split, rows)
+    ([2], True)
   """
   arrays = {k: v for k, v in split._asdict().items() if v is not None}
   if ids is not None:
@@ -130,7 +146,10 @@ def save_split(
 
 
 def load_split(path: str | os.PathLike[str]) -> tuple[Split, str]:
-  """Loads what `save_split` saved.
+  """Loads what `save_split` saved; see the example there.
+
+  Args:
+    path: of the file.
 
   Returns:
     The split, and the digest of the split and the labels it was saved with.

@@ -21,6 +21,13 @@ def check_dataset(dataset: Dataset) -> None:
 
   Raises:
     ValueError: the message says what was given and what was wanted.
+
+  Example:
+    >>> names = ('cat', 'dog')
+    >>> inputs = np.zeros((2, 3), np.float32)
+    >>> check_dataset(Dataset('pets', inputs, np.array([0, 2]), 2, names))
+    Traceback (most recent call last):
+    ValueError: pets: ...
   """
   name, inputs = dataset.name, dataset.inputs
   if len(inputs.shape) not in (2, 4):

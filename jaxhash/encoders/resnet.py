@@ -200,7 +200,28 @@ def resnet34(
   width_multiplier: float = 1.0,
   dtype: str = 'float32',
 ) -> Encoder:
-  """ResNet-34; the arguments are those of `resnet18`."""
+  """ResNet-34.
+
+  Args:
+    width: as for `resnet18`.
+    head: as for `resnet18`.
+    stem: as for `resnet18`.
+    width_multiplier: as for `resnet18`.
+    dtype: as for `resnet18`.
+
+  Returns:
+    The encoder; its features are the global average pool.
+
+  Raises:
+    ValueError: as for `resnet18`.
+
+  Example:
+    >>> inputs = jax.ShapeDtypeStruct((8, 32, 32, 3), jnp.float32)
+    >>> encoder = resnet34(16)
+    >>> params, _ = jax.eval_shape(encoder.init, jax.random.key(0), inputs)
+    >>> params['head']['dense']['kernel'].shape
+    (512, 16)
+  """
   return _resnet(
     width, (3, 4, 6, 3), False, head, stem, width_multiplier, dtype
   )
@@ -214,7 +235,28 @@ def resnet50(
   width_multiplier: float = 1.0,
   dtype: str = 'float32',
 ) -> Encoder:
-  """ResNet-50 with bottlenecks; the arguments are those of `resnet18`."""
+  """ResNet-50 with bottlenecks.
+
+  Args:
+    width: as for `resnet18`.
+    head: as for `resnet18`.
+    stem: as for `resnet18`.
+    width_multiplier: as for `resnet18`.
+    dtype: as for `resnet18`.
+
+  Returns:
+    The encoder; its features are the global average pool.
+
+  Raises:
+    ValueError: as for `resnet18`.
+
+  Example:
+    >>> inputs = jax.ShapeDtypeStruct((8, 32, 32, 3), jnp.float32)
+    >>> encoder = resnet50(16)
+    >>> params, _ = jax.eval_shape(encoder.init, jax.random.key(0), inputs)
+    >>> params['head']['dense']['kernel'].shape
+    (2048, 16)
+  """
   return _resnet(width, (3, 4, 6, 3), True, head, stem, width_multiplier, dtype)
 
 
@@ -226,7 +268,28 @@ def resnet101(
   width_multiplier: float = 1.0,
   dtype: str = 'float32',
 ) -> Encoder:
-  """ResNet-101 with bottlenecks; the arguments are those of `resnet18`."""
+  """ResNet-101 with bottlenecks.
+
+  Args:
+    width: as for `resnet18`.
+    head: as for `resnet18`.
+    stem: as for `resnet18`.
+    width_multiplier: as for `resnet18`.
+    dtype: as for `resnet18`.
+
+  Returns:
+    The encoder; its features are the global average pool.
+
+  Raises:
+    ValueError: as for `resnet18`.
+
+  Example:
+    >>> inputs = jax.ShapeDtypeStruct((8, 32, 32, 3), jnp.float32)
+    >>> encoder = resnet101(16)
+    >>> params, _ = jax.eval_shape(encoder.init, jax.random.key(0), inputs)
+    >>> params['head']['dense']['kernel'].shape
+    (2048, 16)
+  """
   return _resnet(
     width, (3, 4, 23, 3), True, head, stem, width_multiplier, dtype
   )
@@ -240,7 +303,28 @@ def resnet152(
   width_multiplier: float = 1.0,
   dtype: str = 'float32',
 ) -> Encoder:
-  """ResNet-152 with bottlenecks; the arguments are those of `resnet18`."""
+  """ResNet-152 with bottlenecks.
+
+  Args:
+    width: as for `resnet18`.
+    head: as for `resnet18`.
+    stem: as for `resnet18`.
+    width_multiplier: as for `resnet18`.
+    dtype: as for `resnet18`.
+
+  Returns:
+    The encoder; its features are the global average pool.
+
+  Raises:
+    ValueError: as for `resnet18`.
+
+  Example:
+    >>> inputs = jax.ShapeDtypeStruct((8, 32, 32, 3), jnp.float32)
+    >>> encoder = resnet152(16)
+    >>> params, _ = jax.eval_shape(encoder.init, jax.random.key(0), inputs)
+    >>> params['head']['dense']['kernel'].shape
+    (2048, 16)
+  """
   return _resnet(
     width, (3, 8, 36, 3), True, head, stem, width_multiplier, dtype
   )

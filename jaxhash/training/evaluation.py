@@ -45,6 +45,22 @@ def evaluate(
     the database codes that the method learnt from the database's labels,
     where it has such a bank; `val` those of the val rows, to choose settings
     by, against the database without val and query.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> from jaxhash.training.experiment import build
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> from jaxhash.training.experiment import initial_state
+    >>> experiment = build(config)
+    >>> encode = RowEncoder(experiment)
+    >>> results = evaluate(experiment, initial_state(experiment), encode)
+    >>> results['query_database']['num_query']
+    4
   """
   return rank(experiment, state, encode).results()
 
@@ -61,6 +77,24 @@ def rank(
 
   Returns:
     What gives rankings and scores of these codes.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> from jaxhash.training.experiment import build
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> from jaxhash.training.experiment import initial_state
+    >>> experiment = build(config)
+    >>> encode = RowEncoder(experiment)
+    >>> ranker = rank(experiment, initial_state(experiment), encode)
+    >>> split = experiment.split
+    >>> distances, rows = ranker.nearest(split.query, split.database, 3)
+    >>> rows.shape
+    (4, 3)
   """
   rows = _searched(experiment.split)
   return Ranker(experiment, rows, encode(state, rows), state)
@@ -83,6 +117,19 @@ def evaluate_shallow(
 
   Raises:
     ValueError: an unknown method, or features it cannot be fitted on.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> from jaxhash.training.experiment import build
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> results = evaluate_shallow(build(config), 'lsh', num_bits=8)
+    >>> results['query_database']['num_bits']
+    8
   """
   shallow = check_shallow(experiment, name, num_bits)
   split, inputs = experiment.split, experiment.dataset.inputs

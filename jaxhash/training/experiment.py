@@ -76,6 +76,18 @@ def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
   Raises:
     ValueError: a name, an argument, a label or a combination is wrong; the
       message says what was given and what was wanted.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> experiment = build(config)
+    >>> experiment.num_steps, experiment.method.width
+    (60, 32)
   """
   check_config(config)
   mesh = make_mesh() if mesh is None else mesh

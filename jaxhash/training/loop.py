@@ -104,6 +104,21 @@ def train(
     CheckpointError: no checkpoint can be read, or one cannot be written.
     NonFiniteLossError: with the step, the batch and the metrics.
     InterruptedRunError: by SIGTERM or Ctrl-C, after saving.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> from jaxhash.training.experiment import build
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   state = train(build(config), pathlib.Path(folder) / 'run')
+    >>> int(state.step)
+    60
   """
   config = experiment.config
   files.claim(workdir, config)

@@ -30,6 +30,15 @@ def cifar10_54000(
 
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
+
+  Example:
+    >>> import numpy as np
+    >>> labels = np.arange(60000, dtype=np.int32) % 10
+    >>> names = tuple('0123456789')
+    >>> data = Dataset('cifar10', labels[:, None], labels, 10, names, 50000)
+    >>> split = cifar10_54000(data)
+    >>> len(split.train), len(split.query), len(split.database)
+    (5000, 1000, 54000)
   """
   return _per_class(
     'cifar10_54000',
@@ -62,6 +71,15 @@ def cifar10_i(
 
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
+
+  Example:
+    >>> import numpy as np
+    >>> labels = np.arange(60000, dtype=np.int32) % 10
+    >>> names = tuple('0123456789')
+    >>> data = Dataset('cifar10', labels[:, None], labels, 10, names, 50000)
+    >>> split = cifar10_i(data)
+    >>> len(split.train), len(split.query), len(split.database)
+    (5000, 1000, 59000)
   """
   return _per_class(
     'cifar10_i',
@@ -92,6 +110,15 @@ def cifar10_ii(
 
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
+
+  Example:
+    >>> import numpy as np
+    >>> labels = np.arange(60000, dtype=np.int32) % 10
+    >>> names = tuple('0123456789')
+    >>> data = Dataset('cifar10', labels[:, None], labels, 10, names, 50000)
+    >>> split = cifar10_ii(data)
+    >>> len(split.train), len(split.query), len(split.database)
+    (50000, 10000, 50000)
   """
   _check(dataset, 'cifar10_ii')
   split = general.official(dataset, seed=seed, num_val=0 if final_fit else 500)
@@ -115,6 +142,15 @@ def cifar10_ii_pooled(
 
   Raises:
     ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
+
+  Example:
+    >>> import numpy as np
+    >>> labels = np.arange(60000, dtype=np.int32) % 10
+    >>> names = tuple('0123456789')
+    >>> data = Dataset('cifar10', labels[:, None], labels, 10, names, 50000)
+    >>> split = cifar10_ii_pooled(data)
+    >>> len(split.train), len(split.query), len(split.database)
+    (50000, 10000, 50000)
   """
   num_val = 0 if final_fit else 500
   return _per_class(

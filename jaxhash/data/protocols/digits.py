@@ -28,6 +28,12 @@ def digits(
 
   Raises:
     ValueError: the set has not the 1,797 rows of 10 classes of the digits.
+
+  Example:
+    >>> from jaxhash.data.sources import digits as source
+    >>> split = digits(source.digits())
+    >>> len(split.train), len(split.val), len(split.query), len(split.database)
+    (1000, 100, 200, 1597)
   """
   if len(dataset.labels) != NUM_ROWS or dataset.num_classes != 10:
     raise ValueError(

@@ -46,6 +46,12 @@ def per_class(
 
   Raises:
     ValueError: a class has too few rows, or the set is multi-label.
+
+  Example:
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> split = per_class(clusters(num_classes=3), num_query=2, num_train=5)
+    >>> len(split.query), len(split.train)
+    (6, 15)
   """
   name = _with_labelled(
     f'per_class(num_query={num_query}, num_train={num_train}, '
@@ -98,6 +104,14 @@ def official(
 
   Raises:
     ValueError: there is no official split, or a class has too few rows.
+
+  Example:
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> data = clusters(num_classes=3, num_per_class=20)
+    >>> data = data._replace(num_official_train=40)
+    >>> split = official(data)
+    >>> len(split.train), len(split.query), len(split.database)
+    (40, 20, 40)
   """
   asked = '' if num_query is None else f'num_query={num_query}, '
   name = _with_labelled(
@@ -130,6 +144,14 @@ def leave_one_out(dataset: Dataset, *, seed: int = 0) -> Split:
 
   Raises:
     ValueError: there is no official split.
+
+  Example:
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> data = clusters(num_classes=3, num_per_class=20)
+    >>> data = data._replace(num_official_train=40)
+    >>> split = leave_one_out(data)
+    >>> split.query.tolist() == split.database.tolist() == list(range(40, 60))
+    True
   """
   del seed
   name = 'leave_one_out()'
@@ -157,6 +179,14 @@ def held_out_queries(
 
   Raises:
     ValueError: there is no official split, or too few test rows.
+
+  Example:
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> data = clusters(num_classes=3, num_per_class=20)
+    >>> data = data._replace(num_official_train=40)
+    >>> split = held_out_queries(data, num_query=5)
+    >>> len(split.query), len(split.database)
+    (5, 55)
   """
   name = (
     f'held_out_queries(num_query={num_query}, num_val={num_val}, seed={seed})'
@@ -194,6 +224,15 @@ def random_rows(
 
   Raises:
     ValueError: there are too few rows.
+
+  Example:
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> data = clusters(num_classes=3, num_per_class=20)
+    >>> split = random_rows(
+    ...   data, num_query=5, num_train=30, train_in_database=False
+    ... )
+    >>> len(split.database)
+    25
   """
   name = (
     f'random_rows(num_query={num_query}, num_train={num_train}, '

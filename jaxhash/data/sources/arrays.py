@@ -37,6 +37,15 @@ def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
   Raises:
     ValueError: a file is missing (lists those that are there), has no partner
       or cannot be read, row counts or shapes differ, or a label is wrong.
+
+  Example:
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   np.save(f'{folder}/inputs.npy', np.ones((6, 4), np.float32))
+    ...   np.save(f'{folder}/labels.npy', np.array([0, 1, 2, 0, 1, 2]))
+    ...   data = arrays(folder=folder, memory_map=False)
+    >>> data.inputs.shape, data.num_classes
+    ((6, 4), 3)
   """
   path = pathlib.Path(folder).expanduser()
   pairs = _pairs(path)

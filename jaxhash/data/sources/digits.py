@@ -18,6 +18,10 @@ def digits() -> Dataset:
 
   Raises:
     ImportError: scikit-learn is missing; the extra `jaxhash[data]` has it.
+
+  Example:
+    >>> digits().inputs.shape
+    (1797, 8, 8, 1)
   """
   try:
     from sklearn.datasets import load_digits
