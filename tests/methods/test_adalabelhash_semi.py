@@ -40,8 +40,10 @@ def test_found_by_name_and_marked():
 
 @pytest.mark.parametrize('gap', [0.0, 0.5, 0.9])
 @pytest.mark.parametrize('unlabelled_margin', [None, 3.0])
-def test_loss_is_the_equation(gap, unlabelled_margin):
+@pytest.mark.parametrize('floor', [True, False])
+def test_loss_is_the_equation(gap, unlabelled_margin, floor):
   method = flat(
+    floor_negatives=floor,
     confidence_gap=gap,
     unlabelled_margin=unlabelled_margin,
     unlabelled_weight=0.7,
@@ -59,6 +61,7 @@ def test_loss_is_the_equation(gap, unlabelled_margin):
     unlabelled_margin=unlabelled_margin or 1.0,
     gap=gap,
     weight=0.7,
+    floor=floor,
   )
   np.testing.assert_allclose(loss, expected, rtol=1e-5)
   assert used > 0

@@ -39,11 +39,20 @@ def hinge(codes, codewords, labels, *, margin=1.0, floor=True):
 
 
 def semi(
-  codes, codewords, labels, labelled, *, margin, unlabelled_margin, gap, weight
+  codes,
+  codewords,
+  labels,
+  labelled,
+  *,
+  margin,
+  unlabelled_margin,
+  gap,
+  weight,
+  floor=True,
 ):
   """Loss and the number of pseudo-labelled rows."""
   rows = np.flatnonzero(labelled)
-  loss = hinge(codes[rows], codewords, labels[rows], margin=margin)
+  loss = hinge(codes[rows], codewords, labels[rows], margin=margin, floor=floor)
   used, pseudo = [], []
   scores = score_table(codes, codewords)
   for n in np.flatnonzero(~labelled):
@@ -51,6 +60,8 @@ def semi(
     if first - second >= gap:
       used.append(n)
       pseudo.append(int(np.argmax(scores[n])))
-  pairs = hinge_pairs(codes[used], codewords, pseudo, margin=unlabelled_margin)
+  pairs = hinge_pairs(
+    codes[used], codewords, pseudo, margin=unlabelled_margin, floor=floor
+  )
   part = sum(pairs.values()) / np.sum(~labelled)
   return loss + weight * part, len(used)
