@@ -60,9 +60,12 @@ def find(name: str, *, package: str, kind: str) -> Callable[..., Any]:
   if ':' in name:
     module, _, attribute = name.partition(':')
     try:
-      return getattr(importlib.import_module(module), attribute)
+      function = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as e:
       raise ValueError(f'{kind} {name!r} cannot be imported: {e}') from e
+    if not callable(function):
+      raise ValueError(f'{kind} {name!r} is {function!r}, not a function')
+    return function
   functions = known(package)
   if name not in functions:
     raise ValueError(
@@ -136,6 +139,8 @@ def build(
   name = arguments.pop('name', None)
   if name is None:
     raise ValueError(f'the config of the {kind} has no "name": {arguments}')
+  if not isinstance(name, str):
+    raise ValueError(f'the name of the {kind} must be text, got {name!r}')
   function = find(name, package=package, kind=kind)
   return call(function, arguments, *args, kind=f'{kind} {name!r}', **extra)
 
@@ -160,7 +165,7 @@ def call(
     What the function returns.
 
   Raises:
-    ValueError: an argument is unknown or missing.
+    ValueError: an argument is unknown, missing or of a wrong type.
 
   Example:
     >>> call(round, {'digits': 1}, 0.25, kind='rounding')
@@ -182,7 +187,10 @@ def call(
   ]
   if missing:
     raise ValueError(f'{kind} needs {", ".join(missing)}')
-  return function(*args, **arguments, **extra)
+  try:
+    return function(*args, **arguments, **extra)
+  except TypeError as e:
+    raise ValueError(f'{kind} cannot be made of {dict(arguments)}: {e}') from e
 
 
 def _suggest(name: str, names: Any) -> str:

@@ -69,6 +69,9 @@ def test_trains_resumes_and_is_evaluated(name, tmp_path):
   assert lines[0] == lines[1]
 
   records = [json.loads(line) for line in lines[0].splitlines()]
+  if name == 'random_reference':  # a fresh one each step
+    drawn = [r['reference'] for r in records if 'reference' in r]
+    assert len(set(drawn)) == len(drawn) == experiment.num_steps
   losses = [r['loss'] for r in records if 'loss' in r]
   assert np.mean(losses[-3:]) < np.mean(losses[:3])
   encode = training.RowEncoder(experiment)
@@ -99,6 +102,20 @@ def test_compiles_once(name):
     out_shardings=NamedSharding(experiment.mesh, PartitionSpec()),
   )
   run_steps(experiment, 3, step=step)
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_init_is_pure(name):
+  experiment = toy_experiment(name, devices=1)
+  info = experiment.info
+
+  def init(key, labels):
+    return experiment.method.init(key, info._replace(labels=labels))
+
+  key, labels = jax.random.key(0), jnp.asarray(info.labels)
+  chex.assert_trees_all_close(
+    init(key, labels), jax.jit(init)(key, labels), rtol=1e-6
+  )
 
 
 @pytest.mark.parametrize('name', METHODS)

@@ -157,10 +157,6 @@ def two_views(num_bits, temperature=0.5):
 def partly_labelled(num_bits):
   """Rows whose labels are hidden: pulled to the code that they are nearest."""
 
-  def init(key, info):
-    assert (info.labels == -1).any()
-    return fixed(num_bits).init(key, info)
-
   def loss(variables, outputs, batch, *, key, step):
     codewords, labelled = variables.state['codewords'], batch['labelled']
     nearest = (outputs.logits @ codewords.T).argmax(-1)
@@ -168,7 +164,7 @@ def partly_labelled(num_bits):
     losses = _cross_entropy(outputs.logits, codewords, targets)
     return jnp.where(labelled, losses, 0.1 * losses).mean(), Aux({})
 
-  return HashMethod(num_bits, init, loss)
+  return HashMethod(num_bits, fixed(num_bits).init, loss)
 
 
 def random_reference(num_bits):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
@@ -50,7 +52,9 @@ def augment(
     >>> augment(images, jax.random.key(0), pad=1, flip=True).shape
     (2, 8, 8, 1)
   """
-  if min(pad, color, noise, dropout) < 0 or color > 1 or dropout >= 1:
+  if not (pad >= 0 and 0 <= color <= 1 and 0 <= noise < math.inf) or not (
+    0 <= dropout < 1
+  ):
     raise ValueError(
       'pad, color, noise and dropout must not be negative, color at most 1 '
       f'and dropout less than 1, got {pad}, {color}, {noise} and {dropout}'

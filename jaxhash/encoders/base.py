@@ -6,6 +6,7 @@ and pure functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 import flax.errors
@@ -33,6 +34,9 @@ def from_linen(module: nn.Module) -> Encoder:
   Returns:
     The encoder. `params` is a plain dict, `state` a plain dict of collections
     such as `{'batch_stats': ...}`, or `{}` for a module without any.
+
+  Raises:
+    ValueError: in `apply`, `train=True` without a key for dropout.
 
   Example:
     >>> from jaxhash.encoders.mlp import MLP
@@ -101,8 +105,8 @@ def check_known(kind: str, name: str, known: Collection[str]) -> None:
 def check_positive(**sizes: float | int) -> None:
   """Raises a ValueError that names the first size that is not positive."""
   for name, size in sizes.items():
-    if size <= 0:
-      raise ValueError(f'{name} must be positive, got {size}')
+    if not 0 < size < math.inf:
+      raise ValueError(f'{name} must be positive and finite, got {size}')
 
 
 def check_dropout(rate: float | int) -> None:

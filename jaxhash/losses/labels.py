@@ -34,7 +34,9 @@ def multi_hot(
     [[0, 1, 0], [0, 0, 0]]
   """
   if labels.ndim == 1:
-    return labels[:, None] == jnp.arange(num_classes, dtype=labels.dtype)[None]
+    # In the dtype of narrow labels the numbers of the classes would wrap.
+    classes = jnp.arange(num_classes, dtype=jnp.int32)
+    return labels.astype(jnp.int32)[:, None] == classes[None]
   if labels.ndim != 2 or labels.shape[1] != num_classes:
     raise ValueError(
       f'labels must be int [batch] or multi-hot [batch, {num_classes}], got '

@@ -26,8 +26,9 @@ def safe_reduce(
   Args:
     values: float, any shape.
     where: which values count, bool, the same shape; None means all.
-    reduce_fn: `jnp.mean`, `jnp.sum`, or any reduction that takes `where=`;
-      None keeps the values, with 0 where they do not count.
+    reduce_fn: `jnp.mean`, `jnp.sum`, or another reduction that takes `where=`
+      and gives 0 for zeros; None keeps the values, with 0 where they do not
+      count.
 
   Returns:
     A scalar in the dtype of `values`, or their own shape for None.

@@ -39,6 +39,7 @@ CIFAR-10, 48 bits, official split, mAP over all of the database .913361.
 from __future__ import annotations
 
 import math
+import numbers
 
 import jax
 import jax.numpy as jnp
@@ -149,7 +150,8 @@ def _nearest_accuracy(
 
 
 def _check_num_bits(num_bits: int) -> None:
-  if not isinstance(num_bits, int) or num_bits < 1:
+  whole = isinstance(num_bits, numbers.Integral) and num_bits is not True
+  if not whole or num_bits < 1:
     raise ValueError(f'num_bits must be a whole number >= 1, got {num_bits!r}')
 
 

@@ -117,7 +117,8 @@ def adalabelhash_semi(
         f'labels [num_train] of at least 2 classes, got '
         f'{list(info.labels.shape)} of {info.num_classes}'
       )
-    if (np.asarray(info.labels) >= 0).all():
+    traced = isinstance(info.labels, jax.core.Tracer)  # has no values yet
+    if not traced and (np.asarray(info.labels) >= 0).all():
       raise ValueError(
         'adalabelhash_semi is for a split that hides labels, and all train '
         'rows have theirs: set num_labelled of the protocol, or train '

@@ -26,7 +26,7 @@ from jaxhash.metrics.retrieval import (
   precision_recall_curve,
   precision_within_radius,
 )
-from jaxhash.search.validation import check_pair, check_values
+from jaxhash.search.validation import check_pair
 
 __all__ = ['evaluate', 'evaluate_ranking']
 
@@ -90,8 +90,6 @@ def evaluate(
   check_cut_offs(precision_at)
   check_radius(radius)
   check_pair(query_codes, database_codes)
-  check_values(query_codes, 'query codes')
-  check_values(database_codes, 'database codes')
   histograms = hamming_histograms(
     query_codes,
     database_codes,

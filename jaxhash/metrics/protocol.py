@@ -30,7 +30,7 @@ class EvaluationProtocol:
     empty: what a query counts whose denominator is 0. `zero`: an AP of 0.
       `skip`: nothing, the mean is over the other queries.
     ties: order of equally distant items. `expected`: the mean over all
-      orders.
+      orders. The only rule so far; best, worst and database order are to come.
 
   Raises:
     ValueError: a value is unknown or out of range.

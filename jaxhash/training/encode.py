@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from tqdm import tqdm
 
-from jaxhash.core import Outputs
+from jaxhash.core import Outputs, PyTree
+from jaxhash.training.errors import RunError
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.state import TrainState
 from jaxhash.training.step import make_encode_step
@@ -56,11 +58,17 @@ class RowEncoder:
       {'statistics': experiment.pipeline.data['statistics']},
       NamedSharding(experiment.mesh, PartitionSpec()),
     )
-    self._step = jax.jit(
-      make_encode_step(
-        experiment.method, experiment.encoder, experiment.pipeline.preprocess
-      )
+    step = make_encode_step(
+      experiment.method, experiment.encoder, experiment.pipeline.preprocess
     )
+
+    def checked(
+      state: TrainState, data: PyTree, inputs: jax.Array
+    ) -> tuple[jax.Array, Outputs, jax.Array]:
+      codes, outputs = step(state, data, inputs)
+      return codes, outputs, jnp.isfinite(outputs.logits).all(axis=-1)
+
+    self._step = jax.jit(checked)
 
   def __call__(self, state: TrainState, rows: np.ndarray) -> Encoded:
     """Encodes rows.
@@ -71,6 +79,9 @@ class RowEncoder:
 
     Returns:
       Their codes, in the order of `rows`.
+
+    Raises:
+      RunError: the logits of a row are not finite.
     """
     keep_outputs = self._experiment.method.distance is not None
     codes, outputs = [], []
@@ -86,9 +97,15 @@ class RowEncoder:
       chunk = rows[start : start + self._batch_size]
       padded = np.resize(chunk, self._batch_size)
       inputs = np.asarray(self._experiment.dataset.inputs[padded])
-      batch_codes, batch_outputs = self._step(
+      batch_codes, batch_outputs, finite = self._step(
         state, self._data, jax.device_put(inputs, self._sharding)
       )
+      if not np.all(finite):  # a NaN would become a bit like any other
+        row = padded[np.argmin(finite)]
+        raise RunError(
+          f'the logits of row {row} of {self._experiment.dataset.name} are not '
+          'finite: its inputs are not, or the parameters'
+        )
       codes.append(np.asarray(batch_codes)[: len(chunk)])
       if keep_outputs:
         outputs.append(_head(batch_outputs, len(chunk)))

@@ -15,6 +15,7 @@ from jaxhash.core import Outputs
 from jaxhash.data.splits import split_digest
 from jaxhash.data.types import Split
 from jaxhash.training.encode import Encoded, RowEncoder
+from jaxhash.training.errors import RunError
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.state import TrainState, method_variables
 
@@ -137,7 +138,13 @@ def evaluate_shallow(
   def features(rows: np.ndarray) -> jax.Array:
     raw = jax.numpy.asarray(inputs[rows])
     data = experiment.pipeline.data
-    return experiment.pipeline.preprocess(data, raw).reshape(len(rows), -1)
+    values = experiment.pipeline.preprocess(data, raw).reshape(len(rows), -1)
+    finite = np.isfinite(values).all(axis=-1)
+    if not finite.all():
+      raise RunError(
+        f'the inputs of row {rows[finite.argmin()]} are not finite'
+      )
+    return values
 
   model = shallow.fit(
     features(split.train),
@@ -162,6 +169,7 @@ def check_shallow(
 
   Raises:
     ValueError: an unknown method, or features it cannot be fitted on.
+    RunError: a row that is not finite.
   """
   shallow = lookup.find_module(
     name,

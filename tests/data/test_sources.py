@@ -105,7 +105,14 @@ TRAIN = {'train_inputs': X, 'train_labels': Y}
     ({'labels': Y}, r'labels\.npy needs inputs\.npy'),
     ({**TRAIN, 'test_inputs': X}, r'test_inputs\.npy needs test_labels\.npy'),
     ({**TRAIN, 'train_images': X}, 'which is meant'),
-    ({**TRAIN, 'val_inputs': X, 'val_labels': Y}, 'val is drawn from'),
+    (
+      {
+        f'{part}_{kind}': value
+        for part in ('train', 'val', 'test')
+        for kind, value in (('inputs', X), ('labels', Y))
+      },
+      'add those of val to train',
+    ),
     ({**TRAIN, 'inputs': X, 'labels': Y}, 'also the parts train'),
     ({'inputs': X, 'labels': [0, 1]}, '3 rows, 2 labels'),
     (

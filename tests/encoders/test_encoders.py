@@ -72,6 +72,43 @@ def test_shapes_and_dtypes(name, dtype):
 
 
 @pytest.mark.parametrize('name', ENCODERS)
+def test_bfloat16_is_the_dtype_of_the_products(name):
+  products = {}
+  for dtype in ('float32', 'bfloat16'):
+    encoder, _, inputs, params, state = _build(name, dtype=dtype)
+    apply = partial(encoder.apply, train=False)
+    text = str(jax.make_jaxpr(apply)(params, state, inputs))
+    products[dtype] = [
+      line
+      for line in text.splitlines()
+      if ('dot_general' in line or 'conv_general' in line) and 'bf16' in line
+    ]
+  assert products['bfloat16']
+  assert not products['float32']
+
+
+@pytest.mark.parametrize(
+  ('stem', 'size', 'sizes'),
+  [('small', 32, [32, 16, 8, 4]), ('imagenet', 224, [56, 28, 14, 7])],
+)
+def test_stems_keep_or_reduce_the_resolution(stem, size, sizes):
+  encoder = resnet18(WIDTH, stem=stem, width_multiplier=0.05)
+  inputs = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  params, state = jax.eval_shape(encoder.init, KEY, inputs)
+  jaxpr = jax.make_jaxpr(partial(encoder.apply, train=False))(
+    params, state, inputs
+  )
+  found = []
+  for equation in jaxpr.eqns:
+    if equation.primitive.name == 'conv_general_dilated':
+      side = equation.outvars[0].aval.shape[1]
+      if not found or found[-1] != side:
+        found.append(side)
+  first = [112] if stem == 'imagenet' else []
+  assert found == first + sizes
+
+
+@pytest.mark.parametrize('name', ENCODERS)
 def test_init_from_a_shape_gives_plain_dicts(name):
   encoder, _, inputs, params, state = _build(name, dtype='float32')
   spec = jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
@@ -202,7 +239,7 @@ def test_found_by_name(name):
     (lambda: mlp(4, head='cubic'), "unknown head 'cubic'; known: linear, bn"),
     (lambda: cnn(4, dtype='int8'), "'int8'; known: float32, bfloat16"),
     (lambda: resnet18(4, stem='big'), "'big'; known: small, imagenet"),
-    (lambda: resnet18(0), 'width must be positive, got 0'),
+    (lambda: resnet18(0), 'width must be positive and finite, got 0'),
     (lambda: resnet18(4, width_multiplier=-1.0), 'width_multiplier .* -1'),
     (lambda: mlp(4, hidden=(8, 0)), 'hidden size 0 must be positive'),
     (lambda: cnn(4, dropout=1.0), r'dropout must be in \[0, 1\), got 1'),

@@ -12,6 +12,16 @@ def test_int_labels(dtype):
   np.testing.assert_array_equal(multi_hot(labels, 3), np.array(expected, bool))
 
 
+@pytest.mark.parametrize('dtype', [jnp.int8, jnp.uint8])
+def test_narrow_labels_do_not_wrap(dtype):
+  mask = multi_hot(jnp.array([3, -1]).astype(dtype), 300)
+  expected = np.zeros((2, 300), bool)
+  expected[0, 3] = True
+  if dtype == jnp.uint8:
+    expected[1, 255] = True  # there is no -1
+  np.testing.assert_array_equal(mask, expected)
+
+
 @pytest.mark.parametrize('dtype', [bool, jnp.uint8, jnp.int32, jnp.float32])
 def test_multi_hot_labels_of_any_dtype(dtype):
   rows = np.array([[1, 0, 1], [0, 0, 0]])

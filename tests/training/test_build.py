@@ -32,6 +32,13 @@ def changed(**blocks):
     ({'method': {'name': 'adalabel'}}, r"method 'adalabel'.*known: adalabelh"),
     ({'method': {'margins': 1.0}}, r"no argument 'margins'.*mean 'margin'"),
     ({'method': {'num_bits': 0}}, r'num_bits.*0'),
+    ({'encoder': {'hidden': 32}}, r"encoder 'mlp' cannot be made of"),
+    ({'encoder': {'name': 3}}, r'name of the encoder must be text, got 3'),
+    ({'method': {'name': 'math:pi'}}, r'not a function'),
+    ({'method': {'margin': 'x'}}, r"method 'adalabelhash' cannot be made"),
+    ({'method': {'num_bits': True}}, r'num_bits.*True'),
+    ({'protocol': {'num_query': 1.5}}, r"protocol 'per_class' cannot"),
+    ({'pipeline': {'augment': {'noise': float('nan')}}}, r'noise.*nan'),
     ({'encoder': {'name': 'net'}}, r"encoder 'net'.*known: cnn.*resnet152"),
     ({'dataset': {'name': 'mnist'}}, r"unknown data set 'mnist'.*cifar10"),
     ({'protocol': {'name': 'x'}}, r"unknown protocol 'x'.*cifar10_i"),
@@ -66,7 +73,7 @@ def test_what_is_wrong_is_said(change, message):
     if 'name' in (change.get(block) or {}):
       config[block] = change[block]
       if block == 'method':
-        config[block]['num_bits'] = 8
+        config[block] = {'num_bits': 8, **config[block]}
   with pytest.raises(ValueError, match=f'(?s){message}'):
     training.build(config)
 

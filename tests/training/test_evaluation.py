@@ -101,6 +101,22 @@ def test_val_searches_the_database_without_val_and_query():
   assert results['val']['num_database'] == len(database)
 
 
+@pytest.mark.parametrize('shallow', [False, True])
+def test_a_row_that_is_not_finite_is_no_code(shallow):
+  experiment, state = untrained()
+  inputs = experiment.dataset.inputs.copy()
+  row = experiment.split.query[1]
+  inputs[row, 2] = np.nan
+  experiment = experiment._replace(
+    dataset=experiment.dataset._replace(inputs=inputs)
+  )
+  with pytest.raises(training.RunError, match=f'row {row} .*not finite'):
+    if shallow:
+      training.evaluate_shallow(experiment, 'lsh', 8)
+    else:
+      training.evaluate(experiment, state, training.RowEncoder(experiment))
+
+
 def test_no_val_no_score():
   experiment, state = untrained(protocol={'num_val': 0})
   encode = training.RowEncoder(experiment)

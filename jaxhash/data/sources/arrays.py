@@ -13,17 +13,18 @@ from jaxhash.data.validate import check_dataset
 __all__ = ['arrays']
 
 KINDS = ('inputs', 'images', 'features')
-PARTS = ('train', 'test')
+PARTS = ('train', 'val', 'test')
 MAX_CLASSES = 2**24  # more is a row's id or a hash taken for a label
 
 
 def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
   """Images or feature vectors from a folder of .npy files.
 
-  Either `inputs.npy` and `labels.npy`, or one pair for each of `train` and
-  `test` that there is, as `train_inputs.npy` and `train_labels.npy`;
-  `images` and `features` may stand for `inputs`. Optional: `ids.npy` (names of
-  the rows) and `class_names.txt` (one a line).
+  Either `inputs.npy` and `labels.npy`, or a pair for each of `train` and
+  `test`, as `train_inputs.npy` and `train_labels.npy`. `val` may stand for
+  `test`, as in sets whose test labels are not public, and `images` or
+  `features` for `inputs`. Optional: `ids.npy` (names of the rows) and
+  `class_names.txt` (one a line).
 
   Args:
     folder: where the files are.
@@ -165,11 +166,6 @@ def _pairs(
     raise ValueError(f'{path}: no such folder')
   there = sorted(p.name for p in path.iterdir())
   listing = ', '.join(there[:20]) or 'no files'
-  if any(name.startswith('val_') for name in there):
-    raise ValueError(
-      f'{path} has val_ files; val is drawn from the train rows by a protocol: '
-      'add them to train'
-    )
   pairs = {}
   for part in ('', *PARTS):
     prefix = f'{part}_' if part else ''
@@ -191,6 +187,11 @@ def _pairs(
       f'{path} has no inputs.npy with labels.npy, nor train_inputs.npy with '
       'train_labels.npy (images or features may stand for inputs); it has '
       f'{listing}'
+    )
+  if 'val' in pairs and 'test' in pairs:
+    raise ValueError(
+      f'{path} has val_ and test_ files, but rows to choose settings by are '
+      'drawn from train by the protocol: add those of val to train'
     )
   if 'all' in pairs and len(pairs) > 1:
     raise ValueError(
