@@ -8,6 +8,7 @@ import pathlib
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -68,8 +69,11 @@ def run(main: Callable[[], None]) -> None:
   def guarded(argv: list[str]) -> None:
     if len(argv) > 1:
       fail(f'there are only flags, no arguments; got {argv[1:]}')
-    # Orbax reports a failed save by many tracebacks; the error has it all.
+    # Orbax reports a failed save by many tracebacks, some of them later and
+    # from other threads; the error has it all.
     logging.set_verbosity(logging.INFO if DEBUG.value else logging.FATAL)
+    if not DEBUG.value:
+      _silence_other_threads()
     try:
       main()
     except InterruptedRunError as e:
@@ -83,6 +87,21 @@ def run(main: Callable[[], None]) -> None:
       fail(str(e))
 
   app.run(guarded, flags_parser=_parse)
+
+
+def _silence_other_threads() -> None:
+  """What is raised outside of the main thread is not printed."""
+
+  def only_in_main(hook: Callable[..., Any]) -> Callable[..., Any]:
+    def quiet(*args: Any) -> None:
+      if threading.current_thread() is threading.main_thread():
+        hook(*args)
+
+    return quiet
+
+  sys.excepthook = only_in_main(sys.excepthook)
+  sys.unraisablehook = only_in_main(sys.unraisablehook)
+  threading.excepthook = only_in_main(threading.excepthook)
 
 
 def _parse(argv: list[str]) -> list[str]:
