@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -73,7 +74,7 @@ def run(main: Callable[[], None]) -> None:
     # from other threads; the error has it all.
     logging.set_verbosity(logging.INFO if DEBUG.value else logging.FATAL)
     if not DEBUG.value:
-      _silence_other_threads()
+      _silence_what_is_left_over()
     try:
       main()
     except InterruptedRunError as e:
@@ -89,8 +90,12 @@ def run(main: Callable[[], None]) -> None:
   app.run(guarded, flags_parser=_parse)
 
 
-def _silence_other_threads() -> None:
-  """What is raised outside of the main thread is not printed."""
+def _silence_what_is_left_over() -> None:
+  """What is raised outside of the main thread is not printed.
+
+  Nor is a word on the coroutines that a failed save leaves behind.
+  """
+  warnings.filterwarnings('ignore', 'coroutine .* was never awaited')
 
   def only_in_main(hook: Callable[..., Any]) -> Callable[..., Any]:
     def quiet(*args: Any) -> None:

@@ -11,11 +11,9 @@ from jaxhash.training.errors import (
   WorkdirError,
 )
 from jaxhash.training.evaluation import (
-  Ranker,
   check_shallow,
   evaluate,
   evaluate_shallow,
-  rank,
   validate,
 )
 from jaxhash.training.experiment import (
@@ -26,6 +24,7 @@ from jaxhash.training.experiment import (
 )
 from jaxhash.training.loop import compile_step, restore, train
 from jaxhash.training.optimizer import make_optimizer
+from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.report import results_table, write_report
 from jaxhash.training.state import TrainState, init_state, method_variables
 from jaxhash.training.step import make_encode_step, make_train_step

@@ -111,7 +111,7 @@ class Checkpoints:
   ) -> tuple[TrainState | None, list[str]]:
     """Restores the latest state that can be read, or that of one step.
 
-        Args:
+    Args:
       like: the shapes, dtypes and shardings wanted.
       step: None for the latest; a step has no way back to another.
 

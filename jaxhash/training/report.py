@@ -11,8 +11,8 @@ from jaxhash import plots, search
 from jaxhash.data.types import Dataset
 from jaxhash.training import workdir as files
 from jaxhash.training.encode import RowEncoder
-from jaxhash.training.evaluation import Ranker, rank
 from jaxhash.training.experiment import Experiment
+from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.state import TrainState
 
 __all__ = ['results_table', 'write_report']

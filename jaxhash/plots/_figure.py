@@ -13,6 +13,7 @@ __all__ = [
   'INK',
   'MUTED',
   'WRONG',
+  'check_installed',
   'look',
   'short',
 ]
@@ -58,6 +59,12 @@ def look() -> Iterator[Callable[..., Any]]:
     ) from e
   with matplotlib.rc_context(_STYLE):
     yield Figure
+
+
+def check_installed() -> None:
+  """Raises an ImportError if matplotlib is missing."""
+  with look():
+    pass
 
 
 def short(name: str, length: int = 20) -> str:

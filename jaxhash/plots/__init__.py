@@ -1,0 +1,18 @@
+"""Figures as image files; needs matplotlib, the extra `jaxhash[plots]`.
+
+Figures are made by matplotlib's object interface, without pyplot, so that no
+display, global state or closing is involved. The ending of the path picks the
+format.
+"""
+
+from jaxhash.plots._figure import check_installed
+from jaxhash.plots.charts import distance_matrix, pr_curve, training_curves
+from jaxhash.plots.galleries import gallery
+
+__all__ = [
+  'check_installed',
+  'distance_matrix',
+  'gallery',
+  'pr_curve',
+  'training_curves',
+]

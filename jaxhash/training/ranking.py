@@ -1,0 +1,210 @@
+"""Rankings of the encoded rows of a split, and their scores."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhash import metrics, search, similarity
+from jaxhash.core import Outputs
+from jaxhash.data.splits import split_digest
+from jaxhash.data.types import Split
+from jaxhash.training.encode import Encoded, RowEncoder
+from jaxhash.training.experiment import Experiment
+from jaxhash.training.state import TrainState, method_variables
+
+__all__ = ['Ranker', 'rank', 'searched_rows', 'val_database']
+
+
+def rank(
+  experiment: Experiment, state: TrainState, encode: RowEncoder
+) -> Ranker:
+  """Encodes all rows that a split searches or searches with.
+
+  Args:
+    experiment: names the split and the protocol.
+    state: the state to encode with.
+    encode: of the same experiment.
+
+  Returns:
+    What gives rankings and scores of these codes.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> from jaxhash.training.experiment import build
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> from jaxhash.training.experiment import initial_state
+    >>> experiment = build(config)
+    >>> encode = RowEncoder(experiment)
+    >>> ranker = rank(experiment, initial_state(experiment), encode)
+    >>> split = experiment.split
+    >>> distances, rows = ranker.nearest(split.query, split.database, 3)
+    >>> rows.shape
+    (4, 3)
+  """
+  rows = searched_rows(experiment.split)
+  return Ranker(experiment, rows, encode(state, rows), state)
+
+
+def searched_rows(split: Split) -> np.ndarray:
+  """All rows that a split searches or searches with, sorted."""
+  return np.unique(np.concatenate([split.query, split.database, split.val]))
+
+
+def val_database(split: Split) -> np.ndarray:
+  """The rows that val searches: the database without val and query."""
+  return np.setdiff1d(split.database, np.union1d(split.val, split.query))
+
+
+class Ranker:
+  """Ranks rows by Hamming distance, or by the method's own distance.
+
+  Args:
+    experiment: names the data, the split, the protocol and the method.
+    rows: positions in the data set, sorted, int `[n]`.
+    encoded: of these rows.
+    state: they were encoded with; None for a shallow method's codes, which
+      the experiment's method does not rank.
+  """
+
+  def __init__(
+    self,
+    experiment: Experiment,
+    rows: np.ndarray,
+    encoded: Encoded,
+    state: TrainState | None = None,
+  ):
+    self._experiment = experiment
+    self._labels = experiment.dataset.labels
+    self._rows = rows
+    self._encoded = encoded
+    self._state = state
+    self._distance: Callable[[Outputs, np.ndarray], Any] | None = None
+    if state is not None and experiment.method.distance is not None:
+      self._distance = functools.partial(
+        experiment.method.distance, method_variables(state)
+      )
+
+  def results(self) -> dict[str, Any]:
+    """All scores; see `evaluate`."""
+    split, method = self._experiment.split, self._experiment.method
+    results: dict[str, Any] = {
+      'split': split.protocol,
+      'split_digest': split_digest(split, self._labels),
+      'query_database': self.score(split.query, split.database),
+    }
+    unseen = np.setdiff1d(split.database, split.train)
+    if 0 < len(unseen) < len(split.database):
+      results['query_database_without_train'] = self.score(split.query, unseen)
+    if len(split.val) and len(val_database(split)):
+      results['val'] = self.score(split.val, val_database(split))
+    codes = self.codes(split.database)
+    if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
+      results['code_health'] = metrics.code_health(codes)
+    if self._state is not None:
+      results['step'] = int(self._state.step)
+      if method.bank is not None:
+        results['transductive'] = self.score(
+          split.query, split.database, bank=True
+        )
+      codewords = self.codewords()
+      if codewords is not None and len(codewords) > 1:
+        results['codewords'] = metrics.codeword_health(codewords)
+    return results
+
+  def codes(self, rows: np.ndarray) -> np.ndarray:
+    """The codes of some of the rows, in their order."""
+    return self._encoded.codes[np.searchsorted(self._rows, rows)]
+
+  def codewords(self) -> np.ndarray | None:
+    """The method's binary codewords, where it has any."""
+    method = self._experiment.method
+    if self._state is None or method.codewords is None:
+      return None
+    return np.asarray(method.codewords(method_variables(self._state)))
+
+  def nearest(
+    self, query: np.ndarray, database: np.ndarray, count: int
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest rows of each query, equally near ones in the given order.
+
+    Args:
+      query: rows that search, int `[q]`.
+      database: rows that are searched, at least `count`; none is a query.
+      count: how many of them.
+
+    Returns:
+      Distances and rows, both `[q, count]`.
+    """
+    if self._distance is None:
+      near, order = search.top_k(self.codes(query), self.codes(database), count)
+      return np.asarray(near), database[np.asarray(order)]
+    distances = self._distances(query, self.codes(database))
+    stable = np.argsort(distances, axis=1, kind='stable')[:, :count]
+    return np.take_along_axis(distances, stable, axis=1), database[stable]
+
+  def score(
+    self, query: np.ndarray, database: np.ndarray, *, bank: bool = False
+  ) -> dict[str, Any]:
+    """Scores of some queries against some rows, by the protocol.
+
+    Args:
+      query: rows that search.
+      database: rows that are searched; a query among them is left out of its
+        own ranking.
+      bank: take the codes of train rows from the method's bank.
+
+    Returns:
+      As `metrics.evaluate`, or `metrics.evaluate_ranking`.
+    """
+    protocol = self._experiment.protocol
+    codes = self.codes(database)
+    if bank:
+      codes = self._learnt(codes, database)
+    if self._distance is None:
+      return metrics.evaluate(
+        self.codes(query),
+        codes,
+        self._labels[query],
+        self._labels[database],
+        protocol,
+        query_ids=query,
+        database_ids=database,
+      )
+    return metrics.evaluate_ranking(
+      self._distances(query, codes),
+      self.relevant(query, database),
+      protocol,
+      excluded=query[:, None] == database[None, :],
+    )
+
+  def relevant(self, query: np.ndarray, database: np.ndarray) -> np.ndarray:
+    """Which rows are relevant to which queries, bool `[q, rows]`."""
+    return np.asarray(
+      similarity.relevance(self._labels[query], self._labels[database])
+    )
+
+  def _distances(self, query: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    assert self._distance is not None
+    outputs = jax.tree.map(
+      lambda x: x[np.searchsorted(self._rows, query)], self._encoded.outputs
+    )
+    return np.asarray(self._distance(outputs, codes))
+
+  def _learnt(self, codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The codes of rows, those of train rows from the method's bank."""
+    assert self._state is not None and self._experiment.method.bank is not None
+    bank = self._experiment.method.bank(method_variables(self._state))
+    train = self._experiment.split.train  # sorted
+    place = np.searchsorted(train, rows).clip(max=len(train) - 1)
+    is_train = train[place] == rows
+    return np.where(is_train[:, None], np.asarray(bank)[place], codes)
