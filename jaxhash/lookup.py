@@ -21,7 +21,7 @@ __all__ = ['build', 'call', 'find', 'find_module', 'known']
 
 @functools.cache
 def known(package: str) -> dict[str, Callable[..., Any]]:
-  """Public functions of the modules of a package, by name.
+  """Public functions of the public modules of a package, by name.
 
   Example:
     >>> 'adalabelhash' in known('jaxhash.methods')
@@ -30,6 +30,8 @@ def known(package: str) -> dict[str, Callable[..., Any]]:
   path = importlib.import_module(package).__path__
   functions: dict[str, Callable[..., Any]] = {}
   for info in pkgutil.iter_modules(path):
+    if info.name.startswith('_'):
+      continue
     module = importlib.import_module(f'{package}.{info.name}')
     for name in getattr(module, '__all__', ()):
       value = getattr(module, name)

@@ -10,9 +10,10 @@ import pytest
 
 from jaxhash import lookup
 from jaxhash.encoders import base
+from jaxhash.encoders._residual import ResNet
 from jaxhash.encoders.cnn import cnn
 from jaxhash.encoders.mlp import mlp
-from jaxhash.encoders.resnet import ResNet, resnet18
+from jaxhash.encoders.resnet import resnet18
 
 KEY = jax.random.key(0)
 WIDTH = 6

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxhash.data.protocols._draw import (
+  check_counts,
+  draw_per_class,
+  make_split,
+  official_parts,
+  sorted_rows,
+  with_labelled,
+)
 from jaxhash.data.splits import check_split
 from jaxhash.data.types import Dataset, Split
 
@@ -53,7 +61,7 @@ def per_class(
     >>> len(split.query), len(split.train)
     (6, 15)
   """
-  name = _with_labelled(
+  name = with_labelled(
     f'per_class(num_query={num_query}, num_train={num_train}, '
     f'num_val={num_val}, train_in_database={train_in_database}',
     num_labelled,
@@ -61,10 +69,10 @@ def per_class(
   )
   rng = np.random.default_rng(seed)
   rows = np.arange(len(dataset.labels))
-  query, train, val = _draw(
+  query, train, val = draw_per_class(
     dataset, rows, [num_query, num_train, num_val], rng, name
   )
-  return _finish(
+  return make_split(
     dataset,
     name,
     train,
@@ -114,19 +122,19 @@ def official(
     (40, 20, 40)
   """
   asked = '' if num_query is None else f'num_query={num_query}, '
-  name = _with_labelled(
+  name = with_labelled(
     f'official({asked}num_val={num_val}', num_labelled, f', seed={seed})'
   )
-  first, second = _official_parts(dataset, name)
+  first, second = official_parts(dataset, name)
   rng = np.random.default_rng(seed)
   if num_query is not None:
-    _check_counts(name, num_query, limit=len(second))
+    check_counts(name, num_query, limit=len(second))
     # A stream of its own, so that val does not decide which rows search.
     drawn = np.random.default_rng((seed, 1)).permutation(second)
     second = drawn[:num_query]
-  (val,) = _draw(dataset, first, [num_val], rng, name)
+  (val,) = draw_per_class(dataset, first, [num_val], rng, name)
   train = np.setdiff1d(first, val)
-  return _finish(dataset, name, train, val, second, first, num_labelled, rng)
+  return make_split(dataset, name, train, val, second, first, num_labelled, rng)
 
 
 def leave_one_out(dataset: Dataset, *, seed: int = 0) -> Split:
@@ -155,8 +163,8 @@ def leave_one_out(dataset: Dataset, *, seed: int = 0) -> Split:
   """
   del seed
   name = 'leave_one_out()'
-  train, query = _official_parts(dataset, name)
-  split = Split(name, _rows(train), _rows([]), _rows(query), _rows(query))
+  train, query = official_parts(dataset, name)
+  split = Split(name, *map(sorted_rows, (train, [], query, query)))
   return check_split(split, len(dataset.labels), leave_one_out=True)
 
 
@@ -191,12 +199,12 @@ def held_out_queries(
   name = (
     f'held_out_queries(num_query={num_query}, num_val={num_val}, seed={seed})'
   )
-  train, test = _official_parts(dataset, name)
-  _check_counts(name, num_query, num_val, limit=len(test))
+  train, test = official_parts(dataset, name)
+  check_counts(name, num_query, num_val, limit=len(test))
   drawn = np.random.default_rng(seed).permutation(test)
   query, val = drawn[:num_query], drawn[num_query : num_query + num_val]
   database = np.setdiff1d(np.arange(len(dataset.labels)), query)
-  split = Split(name, *(_rows(r) for r in (train, val, query, database)))
+  split = Split(name, *map(sorted_rows, (train, val, query, database)))
   return check_split(split, len(dataset.labels))
 
 
@@ -239,94 +247,12 @@ def random_rows(
     f'num_val={num_val}, train_in_database={train_in_database}, seed={seed})'
   )
   count = len(dataset.labels)
-  _check_counts(name, num_query, num_train, num_val, limit=count)
+  check_counts(name, num_query, num_train, num_val, limit=count)
   drawn = np.random.default_rng(seed).permutation(count)
   query, train, val, _ = np.split(
     drawn, np.cumsum([num_query, num_train, num_val])
   )
   searched = query if train_in_database else np.union1d(query, train)
   database = np.setdiff1d(drawn, searched)
-  split = Split(name, *(_rows(r) for r in (train, val, query, database)))
+  split = Split(name, *map(sorted_rows, (train, val, query, database)))
   return check_split(split, count, train_in_database=train_in_database)
-
-
-def _official_parts(
-  dataset: Dataset, name: str
-) -> tuple[np.ndarray, np.ndarray]:
-  if dataset.num_official_train is None:
-    raise ValueError(f'{name}: {dataset.name} has no official split')
-  rows = np.arange(len(dataset.labels))
-  return rows[: dataset.num_official_train], rows[dataset.num_official_train :]
-
-
-def _draw(
-  dataset: Dataset,
-  rows: np.ndarray,
-  counts: list[int],
-  rng: np.random.Generator,
-  name: str,
-) -> list[np.ndarray]:
-  """Disjoint parts of `rows` with so many rows of each class."""
-  if dataset.labels.ndim != 1 and not any(counts):
-    return [np.zeros(0, np.int32) for _ in counts]
-  if dataset.labels.ndim != 1:
-    raise ValueError(
-      f'{name} draws the same number of each class; {dataset.name} is '
-      'multi-label: use random_rows'
-    )
-  if min(counts) < 0:
-    raise ValueError(f'{name}: a number of rows is negative')
-  parts: list[list[np.ndarray]] = [[] for _ in counts]
-  for label in range(dataset.num_classes):
-    members = rng.permutation(rows[dataset.labels[rows] == label])
-    if sum(counts) > len(members):
-      raise ValueError(
-        f'{name}: class {dataset.class_names[label]!r} has {len(members)} '
-        f'rows, {sum(counts)} are wanted'
-      )
-    cuts = np.split(members, np.cumsum(counts))
-    for part, cut in zip(parts, cuts):
-      part.append(cut)
-  return [np.concatenate(part) for part in parts]
-
-
-def _finish(
-  dataset: Dataset,
-  name: str,
-  train: np.ndarray,
-  val: np.ndarray,
-  query: np.ndarray,
-  database: np.ndarray,
-  num_labelled: int | None,
-  rng: np.random.Generator,
-  *,
-  train_in_database: bool = True,
-) -> Split:
-  labelled = None
-  if num_labelled is not None:
-    (labelled,) = _draw(dataset, train, [num_labelled], rng, name)
-    labelled = _rows(labelled)
-  split = Split(name, *(_rows(r) for r in (train, val, query, database)))
-  return check_split(
-    split._replace(labelled=labelled),
-    len(dataset.labels),
-    train_in_database=train_in_database,
-  )
-
-
-def _check_counts(name: str, *counts: int, limit: int) -> None:
-  if min(counts) < 0:
-    raise ValueError(f'{name}: a number of rows is negative')
-  if sum(counts) > limit:
-    raise ValueError(
-      f'{name}: {sum(counts)} rows are wanted, there are {limit} to draw from'
-    )
-
-
-def _rows(rows: np.ndarray | list[int]) -> np.ndarray:
-  return np.sort(np.asarray(rows, np.int32))
-
-
-def _with_labelled(start: str, num_labelled: int | None, end: str) -> str:
-  middle = '' if num_labelled is None else f', num_labelled={num_labelled}'
-  return start + middle + end
