@@ -164,7 +164,13 @@ def leave_one_out(dataset: Dataset, *, seed: int = 0) -> Split:
   del seed
   name = 'leave_one_out()'
   train, query = official_parts(dataset, name)
-  split = Split(name, *map(sorted_rows, (train, [], query, query)))
+  split = Split(
+    name,
+    train=sorted_rows(train),
+    val=sorted_rows([]),
+    query=sorted_rows(query),
+    database=sorted_rows(query),
+  )
   return check_split(split, len(dataset.labels), leave_one_out=True)
 
 
