@@ -5,21 +5,18 @@
 
 For each trained run: Spearman's rank correlation, over all pairs of classes,
 of the Hamming distance of their codewords with (a) their distance in a class
-taxonomy, height(lowest common subsumer) / height(root), and (b) minus the
-confusion of a plain classifier, multinomial logistic regression on the same
-inputs of the same train rows, its mean predicted probabilities on val rows,
-symmetrised. Beside it the central 95% of the same correlation for random
-codewords. The taxonomy is a JSON file: `classes`, and `chains` from a class to
-the root.
+taxonomy, `jaxhash.taxonomy.distances`, and (b) minus the confusion of a plain
+classifier, multinomial logistic regression on the same inputs of the same
+train rows, its mean predicted probabilities on val rows, symmetrised. Beside
+it the central 95% of the same correlation for random codewords. The taxonomy
+is any file that `jaxhash.taxonomy.read_taxonomy` reads.
 """
 
 from __future__ import annotations
 
 import functools
 import glob
-import json
 import pathlib
-from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -28,16 +25,16 @@ from ml_collections import ConfigDict
 from scipy import stats
 
 from experiments import command_line
-from jaxhash import training
+from jaxhash import taxonomy, training
 
 flags.adopt_module_key_flags(command_line)
 WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
-TAXONOMY = flags.DEFINE_string('taxonomy', None, 'JSON file of the taxonomy.')
+TAXONOMY = flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
 NUM_RANDOM = flags.DEFINE_integer(
   'num_random', 100, 'Random codebooks to compare with.', lower_bound=20
 )
 
-__all__ = ['confusion', 'main', 'read_taxonomy', 'taxonomy_distances']
+__all__ = ['confusion', 'main']
 
 
 def main() -> None:
@@ -48,13 +45,14 @@ def main() -> None:
   if not folders:
     command_line.fail(f'no folder is called {WORKDIRS.value}')
   path = pathlib.Path(TAXONOMY.value)
-  classes, tree_distances = command_line.prepare(lambda: read_taxonomy(path))
+  tree = command_line.prepare(lambda: taxonomy.read_taxonomy(path))
+  tree_distances = taxonomy.distances(tree)
   rhos = []
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
   for folder in folders:
     config = command_line.plain(ConfigDict(training.read_config(folder)))
     experiment = command_line.prepare(functools.partial(training.build, config))
-    if experiment.dataset.class_names != classes:
+    if experiment.dataset.class_names != tree.classes:
       command_line.fail(
         f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
         'the same order'
@@ -86,53 +84,6 @@ def main() -> None:
       )
     )
   print('mean, ' + ', '.join(f'{r:.3f}' for r in np.mean(rhos, axis=0)))
-
-
-def read_taxonomy(path: pathlib.Path) -> tuple[tuple[str, ...], np.ndarray]:
-  """The classes of a taxonomy file, and `taxonomy_distances` of them.
-
-  Raises:
-    ValueError: the file cannot be read as one.
-  """
-  try:
-    tree = json.loads(path.read_text())
-    classes = tuple(tree['classes'])
-    return classes, taxonomy_distances(classes, tree['chains'])
-  except (OSError, ValueError, LookupError, TypeError, StopIteration) as e:
-    raise ValueError(
-      f'{path} cannot be read as a taxonomy, a JSON object of "classes" and '
-      f'"chains" from each class to the root: {e!r}'
-    ) from e
-
-
-def taxonomy_distances(
-  classes: Sequence[str], chains: Mapping[str, Sequence[str]]
-) -> np.ndarray:
-  """Distances of classes in a tree: height(lowest common subsumer) / height.
-
-  Args:
-    classes: names in label order.
-    chains: from each class up to the root, both included.
-
-  Returns:
-    float64 `[classes, classes]` in [0, 1]. Source: Barz and Denzler 2019.
-
-  Example:
-    >>> taxonomy_distances('ab', {'a': 'axr', 'b': 'bxr'}).tolist()
-    [[0.0, 0.5], [0.5, 0.0]]
-  """
-  height: dict[str, int] = {}
-  for chain in chains.values():
-    for i, node in enumerate(chain):
-      height[node] = max(height.get(node, 0), i)
-  root = height[chains[classes[0]][-1]]
-  distances = np.zeros((len(classes), len(classes)))
-  for i, a in enumerate(classes):
-    above = set(chains[a])
-    for j, b in enumerate(classes[:i]):
-      lowest = next(node for node in chains[b] if node in above)
-      distances[i, j] = distances[j, i] = height[lowest] / root
-  return distances
 
 
 def confusion(experiment: training.Experiment) -> np.ndarray:

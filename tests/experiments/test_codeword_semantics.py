@@ -1,25 +1,74 @@
-"""Distances of classes in a tree, and their confusion by a classifier."""
+"""The whole command, the confusion of classes, and their correlation."""
+
+import json
 
 import numpy as np
 import pytest
+from absl.testing import flagsaver
+from scipy import stats
 
 from experiments import codeword_semantics
-from experiments.codeword_semantics import confusion, taxonomy_distances
+from experiments.codeword_semantics import confusion
+from jaxhash import training
 from tests.method_suite import experiment_of
 
-# A tree of unequal depth; height(root) is 3.
+# A tree of unequal depth over the classes of `clusters`; height(root) is 3.
 CHAINS = {
-  'cat': ['cat', 'feline', 'animal', 'entity'],
-  'lion': ['lion', 'feline', 'animal', 'entity'],
-  'bird': ['bird', 'animal', 'entity'],
-  'boat': ['boat', 'entity'],
+  'class 00': ['class 00', 'feline', 'animal', 'entity'],
+  'class 01': ['class 01', 'feline', 'animal', 'entity'],
+  'class 10': ['class 10', 'animal', 'entity'],
+  'class 11': ['class 11', 'entity'],
 }
 
 
-def test_height_of_the_lowest_common_subsumer():
-  d = taxonomy_distances(list(CHAINS), CHAINS)
-  expected = np.array([[0, 1, 2, 3], [1, 0, 2, 3], [2, 2, 0, 3], [3, 3, 3, 0]])
-  np.testing.assert_allclose(d, expected / 3)
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('runs') / 'seed0'
+  experiment = experiment_of(
+    {'name': 'adalabelhash', 'num_bits': 8}, dataset={'num_classes': 4}
+  )
+  return folder, experiment, training.train(experiment, folder)
+
+
+def run(folder, classes, tmp_path):
+  tree = tmp_path / 'tree.json'
+  tree.write_text(json.dumps({'classes': classes, 'chains': CHAINS}))
+  with flagsaver.flagsaver(
+    workdirs=str(folder), taxonomy=str(tree), num_random=20
+  ):
+    codeword_semantics.main()
+
+
+def test_the_command_compares_with_the_heights_of_subsumers(
+  finished, tmp_path, capsys
+):
+  folder, experiment, state = finished
+  run(folder, list(CHAINS), tmp_path)
+  codes = np.asarray(
+    experiment.method.codewords(training.method_variables(state))
+  )
+  upper = np.triu_indices(4, 1)
+  hamming = (codes[:, None] != codes[None]).sum(axis=-1)[upper]
+  assert len(set(hamming)) > 1
+  # 01, 02, 03, 12, 13, 23: feline 1, animal 2, entity 3; all of them / 3.
+  rho = stats.spearmanr(hamming, [1, 2, 3, 2, 3, 3])[0]
+  title, line, mean = capsys.readouterr().out.splitlines()
+  assert title.startswith('run, rho with taxonomy')
+  assert line.startswith(f'{folder}, {rho:.3f} (')
+  assert mean.startswith(f'mean, {rho:.3f}, ')
+
+
+def test_the_classes_must_be_those_of_the_run(finished, tmp_path, capsys):
+  with pytest.raises(SystemExit):
+    run(finished[0], list(CHAINS)[::-1], tmp_path)
+  assert 'or not in the same order' in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_taxonomy_is_one_line(finished, tmp_path, capsys):
+  with pytest.raises(SystemExit):
+    run(finished[0], ['class 00', 'no class'], tmp_path)
+  error = capsys.readouterr().err
+  assert "class 'no class' is not a node" in error and error.count('\n') == 1
 
 
 def test_the_nearest_classes_are_confused_most():
