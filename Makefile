@@ -36,7 +36,7 @@ $(VENV)/.done-$(VERSION): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"jaxhash needs Python 3.11 or later; $(PYTHON) is {sys.version.split()[0]}: name another by make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[data,plots,test]'
+	  --constraint constraints.txt --editable '.[data,plots,search,test]'
 	touch $@
 
 clean:

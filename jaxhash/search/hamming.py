@@ -1,56 +1,94 @@
-"""Exact Hamming distances between codes, in two ways that agree to the bit."""
+"""Exact Hamming distances between codes, in ways that agree to the bit."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Int8, Int32, UInt32
+from jaxtyping import Array, Int32, Shaped
 
-from jaxhash import binarize
-from jaxhash.search.validation import check_pair
+from jaxhash.search.codes import AnyArray, Codes, check_same_bits, read_codes
 
 __all__ = [
   'choose_backend',
   'hamming_distances',
+  'native_is_there',
   'prepare',
   'prepared_distances',
 ]
 
-BACKENDS = ('popcount', 'matmul')
+BACKENDS = ('popcount', 'int8', 'bfloat16', 'native')
+# What Numba takes to compile, or to load what it compiled before, is more than
+# what JAX takes for so few pairs.
+PAIRS_WORTH_LOADING = 2**27
 
 
-def choose_backend(backend: str | None = None) -> str:
+def choose_backend(backend: str | None = None, *, pairs: int = 0) -> str:
   """How distances are computed: as asked, or as suits the platform.
 
   Args:
-    backend: `popcount` (XOR and population count of packed words), `matmul`
-      (int8 matrix product), or None: `popcount` on a CPU, `matmul` on
-      accelerators.
+    backend: `popcount` (XOR and population count of packed words, by JAX),
+      `int8` (matrix product with int32 accumulation), `bfloat16` (matrix
+      product with float32 accumulation, exact since it adds up less than
+      2^24 products of -1 and +1), `native` (compiled by Numba for the CPU, of
+      the extra `search`), or None: on a CPU `native`, where it is there and
+      there are pairs enough to make up for loading it, else `popcount`; `int8`
+      on a GPU; `bfloat16` on a TPU, of which not all multiply int8.
+    pairs: how many distances are to be computed where they need not be an
+      array. 0: they must be, which `native` does not do.
 
   Returns:
-    `popcount` or `matmul`.
+    One of the four.
 
   Raises:
-    ValueError: another name.
+    ValueError: another name, or `native` where it is of no use.
+    ImportError: `native` was asked for, and Numba is not there.
 
   Example:
-    >>> choose_backend('matmul')
-    'matmul'
+    >>> choose_backend('int8')
+    'int8'
   """
   if backend is None:
-    return 'popcount' if jax.default_backend() == 'cpu' else 'matmul'
+    platform = jax.default_backend()
+    if platform != 'cpu':
+      return 'bfloat16' if platform == 'tpu' else 'int8'
+    if pairs >= PAIRS_WORTH_LOADING and native_is_there():
+      return 'native'
+    return 'popcount'
   if backend not in BACKENDS:
     raise ValueError(
       f'unknown backend {backend!r}; known: {", ".join(BACKENDS)}'
     )
+  if backend == 'native':
+    if not pairs:
+      raise ValueError(
+        "backend='native' counts and selects; it gives no array of distances"
+      )
+    if not native_is_there():
+      raise ImportError(
+        "backend='native' needs Numba: pip install 'jaxhash[search]'"
+      )
   return backend
 
 
+def native_is_there() -> bool:
+  """Whether the kernels for the CPU can be loaded.
+
+  Example:
+    >>> native_is_there() in (True, False)
+    True
+  """
+  try:
+    from jaxhash.search import native
+  except (ImportError, RuntimeError):  # or Numba finds no place for its cache
+    return False
+  return bool(native)
+
+
 def hamming_distances(
-  query_codes: Int8[Array | np.ndarray, 'query bits'],
-  database_codes: Int8[Array | np.ndarray, 'database bits'],
+  query_codes: AnyArray,
+  database_codes: AnyArray,
   *,
+  num_bits: int | None = None,
   backend: str | None = None,
 ) -> Int32[Array, 'query database']:
   """Number of bits in which each query differs from each item.
@@ -58,85 +96,83 @@ def hamming_distances(
   .. math:: d(q, x) = (K - \\langle q, x \\rangle) / 2
 
   Args:
-    query_codes: int8 -1/+1, `[query, bits]`.
-    database_codes: int8 -1/+1, `[database, bits]`.
-    backend: as for `choose_backend`; the result is the same.
+    query_codes: `[query, bits]`, in any form that `read_codes` takes.
+    database_codes: `[database, bits]`, in the same or another form.
+    num_bits: bits of packed codes.
+    backend: as for `choose_backend`, but not `native`; the result is the same.
 
   Returns:
     int32 `[query, database]` from 0 to bits.
 
   Raises:
-    ValueError: the codes are not int8 `[n, bits]`, one set is empty, the
-      numbers of bits differ, or the backend is unknown.
+    ValueError: the codes are not as `read_codes` wants them, the numbers of
+      bits differ, or the backend is unknown.
 
   Example:
     >>> codes = jnp.array([[1, 1, 1], [1, -1, -1]], jnp.int8)
     >>> hamming_distances(codes, codes).tolist()
     [[0, 2], [2, 0]]
   """
-  check_pair(query_codes, database_codes)
+  query = read_codes(query_codes, 'query codes', num_bits)
+  database = read_codes(database_codes, 'database codes', num_bits)
+  check_same_bits(query, database)
   backend = choose_backend(backend)
   return prepared_distances(
-    prepare(jnp.asarray(query_codes), backend=backend),
-    prepare(jnp.asarray(database_codes), backend=backend),
-    num_bits=query_codes.shape[1],
-    backend=backend,
+    prepare(query, backend=backend),
+    prepare(database, backend=backend),
+    num_bits=query.num_bits,
   )
 
 
-def prepare(
-  codes: Int8[Array, 'n bits'], *, backend: str
-) -> UInt32[Array, 'words n'] | Int8[Array, 'bits n']:
+def prepare(codes: Codes, *, backend: str) -> Shaped[Array, 'width n']:
   """Codes in the form that `prepared_distances` wants, to be made once.
 
   Args:
-    codes: int8 -1/+1, `[n, bits]`.
-    backend: `popcount` or `matmul`.
+    codes: from `read_codes`.
+    backend: `popcount`, `int8` or `bfloat16`.
 
   Returns:
     `popcount`: uint32 `[ceil(bits / 32), n]`, the last word padded with zero
-    bits. `matmul`: the codes, `[bits, n]`.
+    bits. Else: -1/+1, int8 or bfloat16 `[bits, n]`.
 
   Example:
-    >>> prepare(jnp.ones((2, 33), jnp.int8), backend='popcount').shape
+    >>> codes = read_codes(jnp.ones((2, 33), jnp.int8))
+    >>> prepare(codes, backend='popcount').shape
     (2, 2)
   """
-  if backend == 'matmul':
-    return codes.T
-  packed = binarize.pack(codes)
-  packed = jnp.pad(packed, ((0, 0), (0, -packed.shape[1] % 4)))
-  words = packed.reshape(len(packed), -1, 4)
-  return jax.lax.bitcast_convert_type(words, jnp.uint32).T
+  if backend == 'popcount':
+    return codes.words32()
+  return codes.signs().T.astype(backend)
 
 
 def prepared_distances(
-  query: UInt32[Array, 'width query'] | Int8[Array, 'width query'],
-  database: UInt32[Array, 'width database'] | Int8[Array, 'width database'],
+  query: Shaped[Array, 'width query'],
+  database: Shaped[Array, 'width database'],
   *,
   num_bits: int,
-  backend: str,
 ) -> Int32[Array, 'query database']:
   """Hamming distances of prepared codes.
 
   Args:
-    query: from `prepare`, of the same backend.
-    database: from `prepare`, of the same backend.
+    query: from `prepare`.
+    database: from `prepare`, for the same backend.
     num_bits: bits of a code.
-    backend: `popcount` or `matmul`.
 
   Returns:
     int32 `[query, database]`.
 
   Example:
-    >>> words = prepare(jnp.ones((2, 40), jnp.int8), backend='popcount')
-    >>> prepared_distances(
-    ...   words, words, num_bits=40, backend='popcount'
-    ... ).tolist()
+    >>> codes = read_codes(jnp.ones((2, 40), jnp.int8))
+    >>> words = prepare(codes, backend='popcount')
+    >>> prepared_distances(words, words, num_bits=40).tolist()
     [[0, 0], [0, 0]]
   """
-  if backend == 'matmul':
+  if query.dtype == jnp.int8:
     product = jnp.matmul(query.T, database, preferred_element_type=jnp.int32)
     return (num_bits - product) // 2
+  if query.dtype == jnp.bfloat16:
+    product = jnp.matmul(query.T, database, preferred_element_type=jnp.float32)
+    return (num_bits - product.astype(jnp.int32)) // 2
   # Reducing an array [words, query, database] would write it out; word by
   # word this stays one vectorised loop over the database.
   return sum(

@@ -1,68 +1,88 @@
 import jax
-import jaxtyping
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhash.search import hamming_distances
+from jaxhash.search import hamming, hamming_distances
+from tests.search.codes import distances, random_codes
 
 
-def random_codes(seed, n, bits):
-  rng = np.random.default_rng(seed)
-  return rng.choice(np.array([-1, 1], np.int8), (n, bits))
-
-
-@pytest.mark.parametrize('bits', [1, 8, 12, 20, 64, 96, 128, 256])
-def test_both_ways_count_differing_bits(bits):
+@pytest.mark.parametrize('bits', [1, 8, 12, 20, 48, 64, 96, 128, 256, 512])
+def test_all_ways_count_differing_bits(bits):
   query, database = random_codes(0, 5, bits), random_codes(1, 70, bits)
-  expected = (query[:, None] != database[None]).sum(-1)
-  for backend in (None, 'popcount', 'matmul'):
-    distances = hamming_distances(query, database, backend=backend)
-    assert distances.dtype == np.int32
-    np.testing.assert_array_equal(distances, expected)
+  expected = distances(query, database)
+  for backend in (None, 'popcount', 'int8', 'bfloat16'):
+    found = hamming_distances(query, database, backend=backend)
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, expected)
 
 
-def test_under_jit():
+def test_query_and_database_may_come_in_different_forms():
+  query, database = random_codes(0, 5, 20), random_codes(1, 7, 20)
+  packed = np.packbits(database > 0, axis=1)
+  np.testing.assert_array_equal(
+    hamming_distances(query, packed, num_bits=20), distances(query, database)
+  )
+
+
+def test_under_jit_and_vmap():
   codes = random_codes(0, 4, 40)
   np.testing.assert_array_equal(
     jax.jit(hamming_distances)(codes, -codes).diagonal(), [40] * 4
+  )
+  stacked = jnp.stack([codes, -codes])
+  np.testing.assert_array_equal(
+    jax.vmap(hamming_distances)(stacked, stacked)[1], distances(codes, codes)
   )
 
 
 def test_chosen_by_platform(monkeypatch):
   codes = random_codes(0, 4, 40)
 
-  def uses_popcount(**kwargs):
-    text = str(
+  def jaxpr(**kwargs):
+    return str(
       jax.make_jaxpr(lambda a, b: hamming_distances(a, b, **kwargs))(
         codes, codes
       )
     )
-    assert ('population_count' in text) != ('dot_general' in text)
-    return 'population_count' in text
 
-  assert uses_popcount()
-  assert not uses_popcount(backend='matmul')
-  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
-  assert not uses_popcount()
-  assert uses_popcount(backend='popcount')
+  assert 'population_count' in jaxpr() and 'dot_general' not in jaxpr()
+  assert 'dot_general' in jaxpr(backend='int8')
+  assert 'bf16' in jaxpr(backend='bfloat16')
+  for platform, marks in (('gpu', 'i32'), ('tpu', 'bf16')):
+    monkeypatch.setattr(jax, 'default_backend', lambda p=platform: p)
+    assert 'dot_general' in jaxpr() and marks in jaxpr()
+    assert 'population_count' in jaxpr(backend='popcount')
+
+
+def test_native_is_chosen_where_it_pays(monkeypatch):
+  pytest.importorskip('numba')
+  assert hamming.choose_backend(pairs=10) == 'popcount'
+  assert hamming.choose_backend(pairs=2**30) == 'native'
+  assert hamming.choose_backend('native', pairs=1) == 'native'
+  monkeypatch.setattr(hamming, 'native_is_there', lambda: False)
+  assert hamming.choose_backend(pairs=2**30) == 'popcount'
+  with pytest.raises(ImportError, match=r'jaxhash\[search\]'):
+    hamming.choose_backend('native', pairs=1)
 
 
 @pytest.mark.parametrize(
   ('query', 'database', 'message'),
   [
     (np.ones((1, 3), np.int8), np.ones((1, 4), np.int8), '3 bits.* 4'),
-    (np.ones((1, 3)), np.ones((1, 3), np.int8), 'query codes .* float64'),
+    (np.full((1, 3), 0.5), np.ones((1, 3), np.int8), 'query codes .* is 0.5'),
     (np.ones((1, 3), np.int8), np.ones(3, np.int8), r'database .* \[3\]'),
     (np.ones((0, 3), np.int8), np.ones((1, 3), np.int8), 'query .* empty'),
   ],
 )
-def test_bad_codes(query, database, message, monkeypatch):
-  monkeypatch.setattr(jaxtyping.config, 'jaxtyping_disable', True)
+def test_bad_codes(query, database, message):
   with pytest.raises(ValueError, match=message):
     hamming_distances(query, database)
 
 
 def test_unknown_backend():
   codes = random_codes(0, 1, 8)
-  with pytest.raises(ValueError, match="'gpu'; known: popcount, matmul"):
+  with pytest.raises(ValueError, match="'gpu'; known: popcount, int8"):
     hamming_distances(codes, codes, backend='gpu')
+  with pytest.raises(ValueError, match='gives no array of distances'):
+    hamming_distances(codes, codes, backend='native')
