@@ -1,8 +1,8 @@
 """Learning to hash in JAX.
 
 What people import into their own code, and nothing heavier: losses,
-codewords, binarize, similarity, metrics and search. Encoders, methods, data
-and training are imported from their own packages.
+codewords, binarize, similarity, taxonomy, metrics and search. Encoders,
+methods, data and training are imported from their own packages.
 """
 
 from jaxhash import (
@@ -12,6 +12,7 @@ from jaxhash import (
   metrics,
   search,
   similarity,
+  taxonomy,
 )
 
 __version__ = '0.1.0'

@@ -6,17 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxhash.metrics.histograms import Histograms
+from jaxhash.metrics._checks import check_counts
+from jaxhash.metrics.distance_histograms import Histograms, order_ties
 from jaxhash.metrics.protocol import EvaluationProtocol, check_at, check_choice
 
-__all__ = [
-  'average',
-  'check_counts',
-  'expected_average_precision',
-  'mean_average_precision',
-]
+__all__ = ['expected_average_precision', 'mean_average_precision']
 
-CHUNK = 2**20  # numbers in one intermediate array
+CHUNK = 2**18  # numbers in one intermediate array, to stay in the cache
+EXACT = 32  # harmonic numbers below are sums, the others a series
 
 
 def expected_average_precision(
@@ -69,7 +66,12 @@ def expected_average_precision(
   every, relevant = check_counts(histograms)
   rows = max(1, CHUNK // every.shape[1])
   parts = [
-    _expected(every[i : i + rows], relevant[i : i + rows], at, denominator)
+    _expected(
+      every[i : i + rows].astype(np.int64),
+      relevant[i : i + rows].astype(np.int64),
+      at,
+      denominator,
+    )
     for i in range(0, len(every), rows)
   ]
   value, not_empty = (np.concatenate(part) for part in zip(*parts))
@@ -79,61 +81,37 @@ def expected_average_precision(
 def mean_average_precision(
   histograms: Histograms, protocol: EvaluationProtocol
 ) -> float:
-  """The mean over queries of the expected AP.
+  """The mean over queries of the AP.
 
   Args:
     histograms: counts `[query, groups]`, nearest group first.
-    protocol: cut-off, denominator and what an empty query counts.
+    protocol: cut-off, denominator, order of ties, and what an empty query
+      counts.
 
   Returns:
     mAP from 0 to 1. With `empty='skip'` it is the sum of the expected APs
     over the expected number of queries that are not empty; 0 if all are.
 
   Raises:
-    ValueError: the histograms are not counts `[query, groups]`.
+    ValueError: the histograms are not counts `[query, groups]`, or the
+      protocol wants the order of the database, which they do not know.
 
   Example:
     >>> counts = Histograms(np.array([[1, 1], [1, 1]]), np.eye(2, dtype=int))
     >>> mean_average_precision(counts, EvaluationProtocol())
     0.75
   """
+  if protocol.ties == 'database_order':
+    raise ValueError(
+      'histograms do not know the order of the database; evaluate does'
+    )
   value, not_empty = expected_average_precision(
-    histograms, at=protocol.at, denominator=protocol.denominator
+    order_ties(histograms, protocol.ties),
+    at=protocol.at,
+    denominator=protocol.denominator,
   )
-  return average(value, not_empty, empty=protocol.empty)
-
-
-def average(value: np.ndarray, not_empty: np.ndarray, *, empty: str) -> float:
-  """The mean over queries by the rule for empty ones; 0 if all are skipped."""
-  check_choice('empty', empty)
-  weight = len(value) if empty == 'zero' else not_empty.sum()
+  weight = len(value) if protocol.empty == 'zero' else not_empty.sum()
   return float(value.sum() / weight) if weight else 0.0
-
-
-def check_counts(histograms: Histograms) -> tuple[np.ndarray, np.ndarray]:
-  """The counts as int64 on the host, after checks."""
-  every, relevant = (
-    np.asarray(x) for x in (histograms.all, histograms.relevant)
-  )
-  for name, counts in (('all', every), ('relevant', relevant)):
-    if counts.ndim != 2 or 0 in counts.shape or counts.dtype.kind not in 'iu':
-      raise ValueError(
-        f'histograms.{name} must be integers [query, groups], neither empty, '
-        f'got {counts.dtype} {list(counts.shape)}'
-      )
-  if every.shape != relevant.shape:
-    raise ValueError(
-      'histograms.all and .relevant differ in shape: '
-      f'{list(every.shape)} and {list(relevant.shape)}'
-    )
-  bad = (relevant > every) | (relevant < 0)
-  if bad.any():
-    row, group = np.argwhere(bad)[0].tolist()
-    raise ValueError(
-      f'query {row} has {relevant[row, group]} relevant of '
-      f'{every[row, group]} items in group {group}'
-    )
-  return every.astype(np.int64), relevant.astype(np.int64)
 
 
 def _expected(n: Any, r: Any, at: int | None, denominator: str) -> Any:
@@ -215,10 +193,17 @@ def _over_support(
 
 
 def _harmonic(x: Any) -> Any:
-  """H_x: exact sums up to 31, then the asymptotic series, to rounding."""
-  small = np.concatenate([[0.0], (1 / np.arange(1, 32)).cumsum()])
-  y = np.maximum(x, 31).astype(float)
+  """H_x: sums for small x, else the asymptotic series, to rounding."""
+  # A table of as many numbers as are asked for costs less than the series.
+  if x.max() < max(EXACT, x.size):
+    return _harmonic_series(np.arange(int(x.max()) + 1))[x]
+  return _harmonic_series(x)
+
+
+def _harmonic_series(x: Any) -> Any:
+  small = np.concatenate([[0.0], (1 / np.arange(1, EXACT)).cumsum()])
+  y = np.maximum(x, EXACT - 1).astype(float)
   inverse = 1 / (y * y)
   series = inverse * (1 / 12 - inverse * (1 / 120 - inverse / 252))
   large = np.log(y) + np.euler_gamma + 0.5 / y - series
-  return np.where(x < 32, small[np.minimum(x, 31)], large)
+  return np.where(x < EXACT, small[np.minimum(x, EXACT - 1)], large)

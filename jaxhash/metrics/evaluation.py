@@ -1,78 +1,87 @@
-"""All scores of a retrieval run at once, as plain values for JSON."""
+"""All scores of a retrieval run at once, of codes or of any ranking."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Bool, Int8, Num, Shaped
+from jax.sharding import Mesh
 
-from jaxhash.metrics.average_precision import (
-  average,
-  expected_average_precision,
-  mean_average_precision,
-)
-from jaxhash.metrics.histograms import (
-  check_ranking,
-  hamming_histograms,
-  ranking_histograms,
-)
+from jaxhash.metrics.counting import Counter
+from jaxhash.metrics.levels import read_levels
 from jaxhash.metrics.protocol import EvaluationProtocol
-from jaxhash.metrics.retrieval import (
-  check_cut_offs,
-  check_radius,
-  precision_recall_at_k,
-  precision_recall_curve,
-  precision_within_radius,
+from jaxhash.metrics.ranking import graded_ranking_histograms, stable_ranking
+from jaxhash.metrics.relevance import GroundTruth, read_relevance
+from jaxhash.metrics.retrieval import curve_of_sums, curve_sums
+from jaxhash.metrics.scores import (
+  Measures,
+  QueryScores,
+  Score,
+  join_scores,
+  query_parts,
+  score_counts,
 )
-from jaxhash.search.validation import check_pair
+from jaxhash.metrics.summary import summarize
+from jaxhash.search.codes import AnyArray, check_same_bits, read_codes
+from jaxhash.search.hamming import hamming_distances
 
-__all__ = ['evaluate', 'evaluate_ranking']
+__all__ = ['evaluate', 'score_codes']
 
-CURVE_POINTS = 50
-PAIRS_AT_A_TIME = 2**22
+COUNTS_AT_A_TIME = 2**22
+PAIRS_AT_A_TIME = 2**21
 
 
 def evaluate(
-  query_codes: Int8[Array | np.ndarray, 'query bits'],
-  database_codes: Int8[Array | np.ndarray, 'database bits'],
-  query_labels: Shaped[Array | np.ndarray, 'query ...'],
-  database_labels: Shaped[Array | np.ndarray, 'database ...'],
+  query_codes: AnyArray,
+  database_codes: AnyArray,
+  query_labels: AnyArray | None = None,
+  database_labels: AnyArray | None = None,
   protocol: EvaluationProtocol | None = None,
   *,
-  precision_at: Sequence[int] = (1, 10, 100),
-  radius: int = 2,
-  query_ids: Shaped[np.ndarray, 'query'] | None = None,
-  database_ids: Shaped[np.ndarray, 'database'] | None = None,
+  measures: Measures | None = None,
+  num_bits: int | None = None,
+  ground_truth: GroundTruth | None = None,
+  similarity: np.ndarray | None = None,
+  query_ids: AnyArray | None = None,
+  database_ids: AnyArray | None = None,
+  block_size: int = 2**20,
+  backend: str | None = None,
+  mesh: Mesh | None = None,
+  progress: bool = False,
+  bootstrap: int = 0,
+  by_class: bool = False,
 ) -> dict[str, Any]:
   """Scores codes by Hamming distance.
 
   Args:
-    query_codes: int8 -1/+1, `[query, bits]`.
-    database_codes: int8 -1/+1, `[database, bits]`.
-    query_labels: int `[query]` or multi-hot `[query, classes]`.
+    query_codes: `[query, bits]`, -1/+1, 0/1, bool or packed, NumPy, JAX or
+      anything with DLPack; see `search.read_codes`.
+    database_codes: `[database, bits]`, in the same or another form.
+    query_labels: int `[query]`, negative for unknown, or multi-hot
+      `[query, labels]`: what shares a label is relevant.
     database_labels: of the same kind, `[database, ...]`.
     protocol: how mAP is computed; None is `EvaluationProtocol()`.
-    precision_at: numbers of items for the precision at k; those beyond the
-      database are left out.
-    radius: Hamming radius for the precision within it.
+    measures: what is measured beside mAP; None is `Measures()`.
+    num_bits: bits of packed codes.
+    ground_truth: in place of labels, the relevant and the ignored items.
+    similarity: of classes, `[classes, classes]`, for graded measures; see
+      `graded_histograms`.
     query_ids: names of the query rows; together with `database_ids` they keep
       a query from retrieving itself.
     database_ids: names of the database rows, in the same terms.
+    block_size: database rows that are compared at once by JAX.
+    backend: as for `search.top_k`; the result is the same.
+    mesh: devices that share the database, each a part of it.
+    progress: whether to show a progress bar.
+    bootstrap: resamples of the queries for 95% intervals; 0 for none.
+    by_class: whether to add the scores of each class.
 
   Returns:
-    Plain values: `mAP`, `precision@k` for each k (expected over ties),
-    `precision@radius<r>` (a query that retrieves nothing counts 0),
-    `num_query`, `num_database`, `num_bits`, `protocol` in one line and its
-    `protocol_digest`, and `pr_curve`: lists `distance`, `precision` and
-    `recall` (means over queries, without those that retrieve nothing within
-    the distance) at the distances where any query retrieves anything; empty
-    where no query has a relevant item.
+    Plain values, means over queries; see `summarize` for the names.
 
   Raises:
-    ValueError: codes, labels, ids or the numbers of items are not as above;
-      the message says which and where.
+    ValueError: codes, labels, lists, ids or numbers are not as above; the
+      message says which and where.
 
   Example:
     >>> codes = np.array([[1, 1], [1, -1], [-1, -1]], np.int8)
@@ -81,126 +90,150 @@ def evaluate(
     ...   codes,
     ...   np.array([0]),
     ...   np.array([0, 0, 1]),
-    ...   precision_at=(1, 3),
+    ...   measures=Measures(precision_at=(1, 3)),
     ... )
     >>> scores['mAP'], round(scores['precision@3'], 4)
     (1.0, 0.6667)
   """
-  protocol = protocol or EvaluationProtocol()
-  check_cut_offs(precision_at)
-  check_radius(radius)
-  check_pair(query_codes, database_codes)
-  histograms = hamming_histograms(
+  scores = score_codes(
     query_codes,
     database_codes,
     query_labels,
     database_labels,
+    protocol,
+    measures=measures,
+    num_bits=num_bits,
+    ground_truth=ground_truth,
+    similarity=similarity,
     query_ids=query_ids,
     database_ids=database_ids,
+    block_size=block_size,
+    backend=backend,
+    mesh=mesh,
+    progress=progress,
   )
-  ks = [k for k in precision_at if k <= len(database_codes)]
-  precision, _ = precision_recall_at_k(histograms, ks)
-  curve = precision_recall_curve(histograms)
-  distance = np.flatnonzero(np.isfinite(curve).all(axis=0))
-  return {
-    'mAP': mean_average_precision(histograms, protocol),
-    **_named(ks, precision),
-    f'precision@radius{radius}': precision_within_radius(histograms, radius),
-    'num_query': len(query_codes),
-    'num_database': len(database_codes),
-    'num_bits': query_codes.shape[1],
-    'protocol': str(protocol),
-    'protocol_digest': protocol.digest(),
-    'pr_curve': {
-      'distance': distance.tolist(),
-      'precision': curve[0][distance].tolist(),
-      'recall': curve[1][distance].tolist(),
-    },
-  }
+  return summarize(scores, bootstrap=bootstrap, by_class=by_class)
 
 
-def evaluate_ranking(
-  distances: Num[Array | np.ndarray, 'query database'],
-  relevant: Bool[Array | np.ndarray, 'query database'],
+def score_codes(
+  query_codes: AnyArray,
+  database_codes: AnyArray,
+  query_labels: AnyArray | None = None,
+  database_labels: AnyArray | None = None,
   protocol: EvaluationProtocol | None = None,
   *,
-  precision_at: Sequence[int] = (1, 10, 100),
-  excluded: Bool[Array | np.ndarray, 'query database'] | None = None,
-) -> dict[str, Any]:
-  """Scores a ranking by real-valued distances; equal ones are ties.
+  measures: Measures | None = None,
+  num_bits: int | None = None,
+  ground_truth: GroundTruth | None = None,
+  similarity: np.ndarray | None = None,
+  query_ids: AnyArray | None = None,
+  database_ids: AnyArray | None = None,
+  block_size: int = 2**20,
+  backend: str | None = None,
+  mesh: Mesh | None = None,
+  progress: bool = False,
+) -> QueryScores:
+  """The scores of each query, of which `evaluate` gives the means.
 
   Args:
-    distances: any real numbers without NaN, `[query, database]`.
-    relevant: which items are relevant to which queries, of the same shape.
-    protocol: how mAP is computed; None is `EvaluationProtocol()`.
-    precision_at: numbers of items for the precision at k; those beyond the
-      database are left out.
-    excluded: which pairs do not count, such as a query and itself.
+    query_codes: as for `evaluate`.
+    database_codes: as for `evaluate`.
+    query_labels: as for `evaluate`.
+    database_labels: as for `evaluate`.
+    protocol: as for `evaluate`.
+    measures: as for `evaluate`.
+    num_bits: as for `evaluate`.
+    ground_truth: as for `evaluate`.
+    similarity: as for `evaluate`.
+    query_ids: as for `evaluate`.
+    database_ids: as for `evaluate`.
+    block_size: as for `evaluate`.
+    backend: as for `evaluate`.
+    mesh: as for `evaluate`.
+    progress: as for `evaluate`.
 
   Returns:
-    Plain values as of `evaluate`, without a radius and `num_bits`. Distances
-    of different queries do not compare, so that `pr_curve` goes by the number
-    of items retrieved: `at`, `precision` and `recall`, lists of up to 50
-    points, evenly spaced by their logarithm.
+    To be compared with those of another run, saved, or summarized.
 
   Raises:
-    ValueError: the shapes differ, are empty, or a distance is NaN; the
-      numbers of items are not ints of at least 1.
+    ValueError: as for `evaluate`.
 
   Example:
-    >>> scores = evaluate_ranking(
-    ...   np.array([[0.1, 0.2, 0.3]]), np.array([[True, False, True]])
-    ... )
-    >>> round(scores['mAP'], 6)
-    0.833333
+    >>> codes = np.array([[1, 1], [1, -1], [-1, -1]], np.int8)
+    >>> labels = np.array([0, 1, 0])
+    >>> scores = score_codes(codes, codes, labels, labels)
+    >>> scores.values['mAP'].round(3).tolist()
+    [0.833, 1.0, 0.833]
   """
   protocol = protocol or EvaluationProtocol()
-  check_cut_offs(precision_at)
-  distances = check_ranking(distances, relevant, excluded)
-  num_query, num_database = distances.shape
-  points = np.unique(
-    np.geomspace(1, num_database, CURVE_POINTS).round().astype(int)
-  ).tolist()
-  ks = [k for k in precision_at if k <= num_database]
-  rows = max(1, PAIRS_AT_A_TIME // num_database)
-  parts = []
-  for i in range(0, num_query, rows):
-    part = slice(i, i + rows)
-    histograms = ranking_histograms(
-      distances[part],
-      relevant[part],
-      None if excluded is None else excluded[part],
-    )
-    parts.append(
-      (
-        *expected_average_precision(
-          histograms, at=protocol.at, denominator=protocol.denominator
-        ),
-        *precision_recall_at_k(histograms, [*ks, *points]),
-        np.asarray(histograms.relevant).sum(1) > 0,
-      )
-    )
-  value, not_empty, precision, recall, answerable = (
-    np.concatenate(part) for part in zip(*parts)
+  query = read_codes(query_codes, 'query codes', num_bits)
+  database = read_codes(database_codes, 'database codes', num_bits)
+  check_same_bits(query, database)
+  num_query, num_database = len(query), len(database)
+  measures = (measures or Measures()).inside(num_database)
+  relevance = read_relevance(
+    num_query,
+    num_database,
+    query_labels,
+    database_labels,
+    ground_truth,
+    query_ids,
+    database_ids,
   )
-  split = len(ks)
-  mean_recall = recall[:, split:].sum(0) / max(int(answerable.sum()), 1)
-  return {
-    'mAP': average(value, not_empty, empty=protocol.empty),
-    **_named(ks, precision),
-    'num_query': num_query,
-    'num_database': num_database,
-    'protocol': str(protocol),
-    'protocol_digest': protocol.digest(),
+  levels = read_levels(relevance, similarity)
+  counter = Counter(
+    query,
+    database,
+    relevance,
+    block_size=block_size,
+    backend=backend,
+    mesh=mesh,
+  )
+  in_order = protocol.ties == 'database_order'
+  # Where the kernels cannot rank in the order of the database, a sort does.
+  sort = in_order and (counter.backend != 'native' or measures.graded)
+  size = (query.num_bits + 1) * (2 + len(levels.gains) * measures.graded)
+  rows = COUNTS_AT_A_TIME // size
+  if sort:
+    rows = min(rows, PAIRS_AT_A_TIME // num_database)
+  at = num_database if protocol.at is None else protocol.at
+  parts: list[dict[str, Score]] = []
+  curve = np.zeros(())
+  for part in query_parts(num_query, rows, progress):
+    histograms = counter.histograms(part)
+    curve = curve + curve_sums(histograms)
+    graded = stable = distances = None
+    if sort:
+      distances = np.asarray(
+        hamming_distances(query.rows(part.start, part.stop), database)
+      )
+    if measures.graded and distances is not None:
+      graded = graded_ranking_histograms(
+        distances,
+        relevance.rows(part),
+        levels,
+        measures.farthest,
+        stable=True,
+      )
+    elif measures.graded:
+      graded = counter.graded(levels, part)
+    if in_order and counter.backend == 'native':
+      stable = counter.stable(part, histograms, at, measures.precision_at)
+    elif distances is not None:
+      masks = relevance.rows(part).masks()
+      stable = stable_ranking(
+        distances, *masks, protocol.at, measures.precision_at
+      )
+    parts.append(score_counts(histograms, graded, protocol, measures, stable))
+  precision, recall = curve_of_sums(curve, num_query)
+  shown = np.flatnonzero(np.isfinite(precision) & np.isfinite(recall))
+  facts = {
+    'num_bits': query.num_bits,
+    'empty_balls': measures.empty_balls,
     'pr_curve': {
-      'at': points,
-      'precision': precision[:, split:].mean(0).tolist(),
-      'recall': mean_recall.tolist(),
+      'distance': shown.tolist(),
+      'precision': precision[shown].tolist(),
+      'recall': recall[shown].tolist(),
     },
   }
-
-
-def _named(ks: Sequence[int], precision: np.ndarray) -> dict[str, float]:
-  return {
-    f'precision@{k}': float(precision[:, i].mean()) for i, k in enumerate(ks)
-  }
+  return join_scores(parts, protocol, num_database, relevance.query, facts)

@@ -12,7 +12,7 @@ __all__ = ['EvaluationProtocol', 'check_at', 'check_choice']
 KNOWN = {
   'denominator': ('retrieved', 'relevant', 'min'),
   'empty': ('zero', 'skip'),
-  'ties': ('expected',),
+  'ties': ('expected', 'database_order', 'best', 'worst'),
 }
 
 
@@ -30,7 +30,8 @@ class EvaluationProtocol:
     empty: what a query counts whose denominator is 0. `zero`: an AP of 0.
       `skip`: nothing, the mean is over the other queries.
     ties: order of equally distant items. `expected`: the mean over all
-      orders. The only rule so far; best, worst and database order are to come.
+      orders. `database_order`: as they come in the database, which is what a
+      stable sort gives. `best`: relevant items first. `worst`: last.
 
   Raises:
     ValueError: a value is unknown or out of range.

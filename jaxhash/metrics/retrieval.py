@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxhash.metrics.average_precision import average, check_counts
-from jaxhash.metrics.histograms import Histograms
+from jaxhash.metrics._checks import check_counts, check_cut_offs, check_int
+from jaxhash.metrics.distance_histograms import Histograms
 from jaxhash.metrics.protocol import check_choice
 
 __all__ = [
   'precision_at_k',
   'precision_recall_at_k',
   'precision_recall_curve',
-  'precision_within_radius',
+  'precision_recall_within_radius',
 ]
 
 
@@ -66,46 +66,50 @@ def precision_recall_at_k(
   """
   check_cut_offs(ks)
   n, r = check_counts(histograms)
-  start = np.zeros((len(n), 1), np.int64)
-  items = np.concatenate([start, np.cumsum(n, axis=1)], axis=1)
-  relevant = np.concatenate([start, np.cumsum(r, axis=1)], axis=1)
-  # The share of the group that k divides is a linear interpolation.
-  found = np.stack([np.interp(ks, *row) for row in zip(items, relevant)])
+  before = n.cumsum(axis=1, dtype=np.int64) - n
+  share = r / np.maximum(n, 1)  # relevant ones of each place in a group
+  found = (
+    np.stack(
+      [(share * np.clip(k - before, 0, n)).sum(axis=1) for k in ks], axis=1
+    )
+    if len(ks)
+    else np.zeros((len(n), 0))
+  )
   total = np.maximum(r.sum(axis=1, keepdims=True), 1)
   return found / np.asarray(ks, np.float64)[None], found / total
 
 
-def precision_within_radius(
-  histograms: Histograms, radius: int, *, empty: str = 'zero'
-) -> float:
-  """Mean precision among the items within a Hamming radius.
+def precision_recall_within_radius(
+  histograms: Histograms, radius: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Precision and recall of the items within a Hamming radius.
 
   Args:
     histograms: of Hamming distances, `[query, bits + 1]`.
     radius: greatest distance that counts, at least 0.
-    empty: a query whose ball is empty counts 0 (`zero`), as in the papers
-      that report it, or is left out of the mean (`skip`).
 
   Returns:
-    The mean over the queries, in [0, 1]; 0 where all balls are empty.
+    Precision and recall, float64 `[query]`, 0 where nothing is within the
+    radius, or nothing is relevant; and whether anything is within it, bool
+    `[query]`. Papers mostly let an empty ball count as precision 0.
 
   Raises:
-    ValueError: the radius is no int of at least 0, or `empty` is unknown.
+    ValueError: the radius is no int of at least 0.
 
   Example:
     >>> counts = Histograms(
     ...   np.array([[2, 4], [0, 5]]), np.array([[1, 0], [0, 3]])
     ... )
-    >>> precision_within_radius(counts, 0)
-    0.25
-    >>> precision_within_radius(counts, 0, empty='skip')
-    0.5
+    >>> precision, recall, retrieved = precision_recall_within_radius(counts, 0)
+    >>> precision.tolist(), recall.tolist(), retrieved.tolist()
+    ([0.5, 0.0], [1.0, 0.0], [True, False])
   """
-  check_radius(radius)
+  check_int('radius', radius, 0)
   n, r = check_counts(histograms)
   found = n[:, : radius + 1].sum(axis=1)
   relevant = r[:, : radius + 1].sum(axis=1)
-  return average(relevant / np.maximum(found, 1), found > 0, empty=empty)
+  total = np.maximum(r.sum(axis=1), 1)
+  return relevant / np.maximum(found, 1), relevant / total, found > 0
 
 
 def precision_recall_curve(
@@ -133,29 +137,33 @@ def precision_recall_curve(
     [[nan, 1.0, 0.5], [0.0, 1.0, 1.0]]
   """
   check_choice('empty', empty)
+  return curve_of_sums(curve_sums(histograms), len(histograms.all), empty)
+
+
+def curve_sums(histograms: Histograms) -> np.ndarray:
+  """What the curve is made of; parts of the queries add up, `[4, groups]`."""
   n, r = check_counts(histograms)
-  found, relevant = np.cumsum(n, axis=1), np.cumsum(r, axis=1)
+  found = n.cumsum(axis=1, dtype=np.int64)
+  relevant = r.cumsum(axis=1, dtype=np.int64)
   total = relevant[:, -1:]
-  retrieving = (found > 0).sum(axis=0)
-  if empty == 'zero':
-    retrieving = np.full_like(retrieving, len(found))
-  answerable = int((total > 0).sum())
-  precision = (relevant / np.maximum(found, 1)).sum(axis=0)
-  recall = (relevant / np.maximum(total, 1)).sum(axis=0)
-  return (
-    np.where(retrieving > 0, precision / np.maximum(retrieving, 1), np.nan),
-    recall / answerable if answerable else np.full_like(recall, np.nan),
+  return np.stack(
+    [
+      (relevant / np.maximum(found, 1)).sum(axis=0),
+      (found > 0).sum(axis=0),
+      (relevant / np.maximum(total, 1)).sum(axis=0),
+      np.full(n.shape[1], (total > 0).sum()),
+    ]
   )
 
 
-def check_cut_offs(ks: Sequence[int]) -> None:
-  """Numbers of items are ints of at least 1."""
-  for k in ks:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-      raise ValueError(f'k must be an int of at least 1, got {k!r}')
-
-
-def check_radius(radius: int) -> None:
-  """A Hamming radius is an int of at least 0."""
-  if isinstance(radius, bool) or not isinstance(radius, int) or radius < 0:
-    raise ValueError(f'radius must be an int of at least 0, got {radius!r}')
+def curve_of_sums(
+  sums: np.ndarray, num_query: int, empty: str = 'skip'
+) -> tuple[np.ndarray, np.ndarray]:
+  """Precision and recall at each group; NaN where there is no mean."""
+  precision, retrieving, recall, answerable = sums
+  if empty == 'zero':
+    retrieving = np.full_like(retrieving, num_query)
+  return (
+    np.where(retrieving > 0, precision / np.maximum(retrieving, 1), np.nan),
+    np.where(answerable > 0, recall / np.maximum(answerable, 1), np.nan),
+  )

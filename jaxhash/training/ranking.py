@@ -181,10 +181,12 @@ class Ranker:
         database_ids=database,
       )
     return metrics.evaluate_ranking(
-      self._distances(query, codes),
-      self.relevant(query, database),
+      lambda rows: self._distances(query[rows], codes),
+      self._labels[query],
+      self._labels[database],
       protocol,
-      excluded=query[:, None] == database[None, :],
+      query_ids=query,
+      database_ids=database,
     )
 
   def relevant(self, query: np.ndarray, database: np.ndarray) -> np.ndarray:

@@ -1,15 +1,33 @@
+import importlib.util
 import json
 import subprocess
 import sys
 
+import hypothesis
+import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+from jax.sharding import AxisType
 
-from jaxhash import similarity
-from jaxhash.metrics import EvaluationProtocol, evaluate, evaluate_ranking
+from jaxhash import metrics
+from jaxhash.metrics import (
+  EvaluationProtocol,
+  GroundTruth,
+  Measures,
+  evaluate,
+  evaluate_ranking,
+)
+from tests.metrics import problems
 from tests.oracles import average_precision as oracle
+from tests.oracles import retrieval
+
+NUMBA = importlib.util.find_spec('numba') is not None
+BACKENDS = ['popcount'] + ['native'] * NUMBA
+TIES = ['expected', 'database_order', 'best', 'worst']
+fuzz = hypothesis.settings(max_examples=30, deadline=None, database=None)
 
 
 def problem(items=150, bits=10, classes=3):
@@ -18,7 +36,7 @@ def problem(items=150, bits=10, classes=3):
   return codes, rng.integers(0, classes, items, np.int32)
 
 
-def without_digits(scores):
+def numbers(scores):
   return {k: v for k, v in scores.items() if isinstance(v, float)}
 
 
@@ -30,74 +48,306 @@ def test_a_case_by_hand():
     codes[1:],
     labels[:1],
     labels[1:],
-    precision_at=(1, 2, 100),
-    radius=1,
+    measures=Measures(precision_at=(1, 2, 100), radius=1),
   )
   distances, relevant = [1, 1, 3], [True, False, True]
   expected, _ = oracle.expected(distances, relevant, None, 'retrieved')
   assert scores['mAP'] == pytest.approx(expected)
+  assert scores['mAP_best'] == pytest.approx((1 + 2 / 3) / 2)
+  assert scores['mAP_worst'] == pytest.approx((1 / 2 + 2 / 3) / 2)
   assert scores['precision@1'] == scores['precision@2'] == 1 / 2
+  assert scores['recall@1'] == 1 / 4
   assert 'precision@100' not in scores
-  assert scores['precision@radius1'] == 1 / 2
+  assert scores['precision@radius1'] == scores['recall@radius1'] == 1 / 2
+  assert scores['empty_balls@radius1'] == 0
   assert scores['pr_curve'] == {
     'distance': [1, 2, 3],
     'precision': [1 / 2, 1 / 2, pytest.approx(2 / 3)],
     'recall': [1 / 2, 1 / 2, 1],
   }
   assert (scores['num_query'], scores['num_database']) == (1, 3)
+  assert scores['num_bits'] == 3
   assert scores['protocol'] == str(EvaluationProtocol())
   assert scores['protocol_digest'] == EvaluationProtocol().digest()
   assert json.loads(json.dumps(scores, allow_nan=False)) == scores
 
 
-@pytest.mark.parametrize('multi_label', [False, True])
-@pytest.mark.parametrize('at', [None, 7])
-def test_rankings_score_like_codes(multi_label, at):
-  codes, labels = problem()
-  if multi_label:
-    labels = np.random.default_rng(1).integers(0, 2, (len(codes), 3), np.uint8)
-  protocol = EvaluationProtocol(at=at, empty='skip')
-  ids = np.arange(len(codes))
+@fuzz
+@hypothesis.given(
+  items=st.lists(
+    st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=6
+  ),
+  at=st.none() | st.integers(1, 7),
+  denominator=st.sampled_from(['retrieved', 'relevant', 'min']),
+)
+@pytest.mark.parametrize('ties', TIES)
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_over_all_orders(backend, ties, items, at, denominator):
+  distances, relevant = zip(*items)
+  database = np.array([[d > 0, d > 1] for d in distances])
+  protocol = EvaluationProtocol(at=at, denominator=denominator, ties=ties)
   scores = evaluate(
-    codes[:30],
-    codes,
-    labels[:30],
-    labels,
+    np.zeros((1, 2), bool),
+    database,
+    np.array([1]),
+    np.array(relevant, int),
     protocol,
-    query_ids=ids[:30],
-    database_ids=ids,
+    backend=backend,
   )
-  ranked = evaluate_ranking(
-    -(codes[:30].astype(np.float32) @ codes.T),
-    similarity.relevance(labels[:30], labels),
-    protocol,
-    excluded=ids[:30, None] == ids[None],
-  )
-  del scores['precision@radius2']
-  assert without_digits(ranked) == pytest.approx(without_digits(scores))
-  assert ranked['protocol_digest'] == scores['protocol_digest']
-  json.dumps(ranked, allow_nan=False)
+  orders = list(oracle.orders(distances, relevant))
+  values = [oracle.average_precision(x, at, denominator)[0] for x in orders]
+  stable = [r for _, r in sorted(items, key=lambda item: item[0])]
+  expected = {
+    'expected': np.mean(values),
+    'best': oracle.average_precision(
+      max(orders, key=lambda x: sum(r / 2**i for i, r in enumerate(x))),
+      at,
+      denominator,
+    )[0],
+    'worst': oracle.average_precision(
+      min(orders, key=lambda x: sum(r / 2**i for i, r in enumerate(x))),
+      at,
+      denominator,
+    )[0],
+    'database_order': oracle.average_precision(stable, at, denominator)[0],
+  }
+  assert scores['mAP'] == pytest.approx(expected[ties], abs=1e-12)
+  if ties != 'expected':
+    assert scores['tie_difference'] == pytest.approx(
+      expected[ties] - expected['expected'], abs=1e-12
+    )
+  if denominator == 'relevant' or at is None:
+    assert scores['mAP_best'] == pytest.approx(max(values), abs=1e-12)
+    assert scores['mAP_worst'] == pytest.approx(min(values), abs=1e-12)
 
 
-def test_rankings_in_blocks_of_queries(monkeypatch):
+def protocols():
+  return [
+    EvaluationProtocol(at=at, ties=ties, empty=empty, denominator=denominator)
+    for ties in TIES
+    for at, empty, denominator in (
+      (None, 'zero', 'retrieved'),
+      (7, 'skip', 'min'),
+    )
+  ]
+
+
+@pytest.mark.parametrize('protocol', protocols(), ids=str)
+@pytest.mark.parametrize('kind', ['single', 'multi_hot', 'lists'])
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_against_rankings_by_definition(protocol, kind, backend):
+  """Every score of every kind of relevance, one query and order at a time."""
+  queries, items, ks = 12, 60, (1, 5, 30)
   rng = np.random.default_rng(0)
-  distances = rng.integers(0, 9, (20, 70)).astype(np.float32)
-  relevant = rng.random((20, 70)) < 0.2
-  whole = evaluate_ranking(distances, relevant)
-  monkeypatch.setattr('jaxhash.metrics.evaluation.PAIRS_AT_A_TIME', 200)
-  blocks = evaluate_ranking(distances, relevant)
-  assert without_digits(blocks) == pytest.approx(without_digits(whole))
+  query, database = problems.codes(0, queries, 4), problems.codes(1, items, 4)
+  ids = {'query_ids': np.arange(5, 17), 'database_ids': np.arange(items)}
+  ignored = np.arange(5, 17)[:, None] == np.arange(items)
+  args = [query, database]
+  kwargs = dict(ids)
+  if kind == 'lists':
+    relevant = rng.random((queries, items)) < 0.1
+    junk = (rng.random((queries, items)) < 0.2) & ~relevant
+    kwargs['ground_truth'] = GroundTruth(
+      [np.flatnonzero(row) for row in relevant],
+      [np.flatnonzero(row) for row in junk],
+    )
+    ignored = ignored | junk
+    worth = relevant.astype(int)
+  else:
+    args += [problems.labels(2, queries, kind), problems.labels(3, items, kind)]
+    worth = np.array(
+      [[problems.shared(a, b) for b in args[3]] for a in args[2]]
+    )
+  measures = Measures(precision_at=ks, ndcg_at=(5, 30), hierarchical_at=(5,))
+  scores = metrics.score_codes(
+    *args, protocol=protocol, measures=measures, backend=backend, **kwargs
+  )
+  distances = (query[:, None] != database[None]).sum(-1)
+  for i in range(queries):
+    kept = np.flatnonzero(~ignored[i])
+    d, gains = distances[i][kept], 2 ** worth[i][kept] - 1
+    rows = []
+    for _ in range(300 if protocol.ties == 'expected' else 1):
+      order = {
+        'expected': rng.random(len(kept)),
+        'database_order': np.arange(len(kept)),
+        'best': -gains,
+        'worst': gains,
+      }[protocol.ties]
+      ranked = np.lexsort((order, d))
+      relevances = (gains[ranked] > 0).tolist()
+      total = max(sum(relevances), 1)
+      ap, _ = oracle.average_precision(
+        relevances, protocol.at, protocol.denominator
+      )
+      graded = gains[ranked].tolist()
+      rows.append(
+        {
+          'mAP': ap,
+          **{f'precision@{k}': sum(relevances[:k]) / k for k in ks},
+          **{f'recall@{k}': sum(relevances[:k]) / total for k in ks},
+          **{f'NDCG@{k}': retrieval.ndcg(graded, k) for k in (5, 30)},
+          'HP@5': retrieval.hierarchical_precision(graded, 5)[-1],
+          'mAHP@5': retrieval.average_hierarchical_precision(graded, 5),
+        }
+      )
+    for name in rows[0]:
+      values = [row[name] for row in rows]
+      tolerance = 5 * np.std(values) / np.sqrt(len(values)) + 1e-12
+      found = scores.values[name][i]
+      assert abs(found - np.mean(values)) <= tolerance, (name, i)
+
+
+@pytest.mark.parametrize('ties', TIES)
+@pytest.mark.parametrize('kind', ['single', 'multi_hot', 'many labels'])
+def test_all_ways_give_the_same_scores(ties, kind):
+  query, database = problems.codes(0, 30, 9), problems.codes(1, 200, 9)
+  args = (
+    query,
+    database,
+    problems.labels(2, 30, kind),
+    problems.labels(3, 200, kind),
+    EvaluationProtocol(at=20, ties=ties),
+  )
+  ids = {'query_ids': np.arange(30), 'database_ids': np.arange(10, 210)}
+  measures = Measures(ndcg_at=(9,), hierarchical_at=(9,))
+  similarity = np.eye(4) + 0.25 if kind == 'single' else None
+  kwargs = dict(ids, measures=measures, similarity=similarity)
+  expected = evaluate(*args, backend='popcount', **kwargs)
+  mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
+  assert evaluate(*args, mesh=mesh, block_size=7, **kwargs) == expected
+  distances = -(query.astype(np.float32) @ database.T)
+  for given in (distances, lambda rows: distances[rows]):
+    ranked = evaluate_ranking(given, *args[2:], **kwargs)
+    shared = {k: v for k, v in numbers(expected).items() if 'radius' not in k}
+    assert numbers(ranked) == pytest.approx(shared)
+  assert ranked['protocol_digest'] == expected['protocol_digest']
+  if NUMBA:
+    native = evaluate(*args, backend='native', **kwargs)
+    assert numbers(native) == pytest.approx(numbers(expected), rel=1e-12)
+    assert native['pr_curve'] == expected['pr_curve']
+
+
+@pytest.mark.parametrize('ties', TIES)
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_parts_of_the_queries(ties, backend, monkeypatch):
+  codes, labels = problem()
+  args = (codes[:20], codes, labels[:20], labels, EvaluationProtocol(ties=ties))
+  kwargs = {
+    'measures': Measures(ndcg_at=(5,)),
+    'query_ids': np.arange(20),
+    'database_ids': np.arange(len(codes)),
+    'backend': backend,
+  }
+  whole = evaluate(*args, **kwargs)
+  for name in ('COUNTS_AT_A_TIME', 'PAIRS_AT_A_TIME'):
+    monkeypatch.setattr(f'jaxhash.metrics.evaluation.{name}', 400)
+  parts = evaluate(*args, progress=True, **kwargs)
+  assert numbers(parts) == pytest.approx(numbers(whole), rel=1e-12)
   for name in ('precision', 'recall'):
     curve = whole['pr_curve'][name]
-    np.testing.assert_allclose(blocks['pr_curve'][name], curve)
+    np.testing.assert_allclose(parts['pr_curve'][name], curve)
+
+
+def test_rankings_in_parts(monkeypatch):
+  rng = np.random.default_rng(0)
+  distances = rng.integers(0, 9, (20, 70)).astype(np.float32)
+  labels = rng.integers(0, 5, 20), rng.integers(0, 5, 70)
+  whole = evaluate_ranking(distances, *labels)
+  monkeypatch.setattr('jaxhash.metrics.ranking_evaluation.PAIRS_AT_A_TIME', 200)
+  parts = evaluate_ranking(distances, *labels)
+  assert numbers(parts) == pytest.approx(numbers(whole))
+  for name in ('precision', 'recall'):
+    curve = whole['pr_curve'][name]
+    np.testing.assert_allclose(parts['pr_curve'][name], curve)
   assert whole['pr_curve']['recall'][-1] == pytest.approx(1)
   assert sorted(whole['pr_curve']['recall']) == whole['pr_curve']['recall']
+  json.dumps(whole, allow_nan=False)
 
 
-def test_cut_offs_beyond_the_database():
-  codes, labels = problem(items=4)
-  args = (codes[:1], codes, labels[:1], labels)
-  assert 'precision@5' not in evaluate(*args, precision_at=(5,))
+def test_a_function_gives_the_distances_of_few_queries_at_a_time(monkeypatch):
+  monkeypatch.setattr('jaxhash.metrics.ranking_evaluation.PAIRS_AT_A_TIME', 200)
+  distances = np.random.default_rng(0).random((20, 70))
+  asked = []
+
+  def some(rows):
+    asked.append(rows.stop - rows.start)
+    return jnp.asarray(distances[rows])
+
+  labels = np.arange(20) % 3, np.arange(70) % 3
+  scores = evaluate_ranking(some, *labels)
+  assert numbers(scores) == pytest.approx(
+    numbers(evaluate_ranking(distances.astype(np.float32), *labels))
+  )
+  assert max(asked) == 2
+
+
+def test_classes():
+  codes, labels = problem()
+  args = (codes[:20], codes, labels[:20], labels)
+  scores = evaluate(*args, by_class=True)
+  assert [x['class'] for x in scores['classes']] == [0, 1, 2]
+  for row in scores['classes']:
+    of_class = labels[:20] == row['class']
+    alone = evaluate(codes[:20][of_class], codes, labels[:20][of_class], labels)
+    assert row['num_query'] == of_class.sum()
+    assert numbers(row) == pytest.approx(numbers(alone))
+  total = sum(x['num_query'] * x['mAP'] for x in scores['classes'])
+  assert scores['mAP'] == pytest.approx(total / 20)
+
+
+def test_a_query_counts_for_each_of_its_labels():
+  codes, _ = problem()
+  labels = problems.labels(0, len(codes), 'multi_hot')
+  scores = metrics.score_codes(codes, codes, labels, labels)
+  for row in metrics.summarize(scores, by_class=True)['classes']:
+    which = labels[:, row['class']] > 0
+    assert row['num_query'] == which.sum()
+    assert row['mAP'] == pytest.approx(scores.values['mAP'][which].mean())
+
+
+def test_intervals():
+  codes, labels = problem()
+  scores = evaluate(codes[:50], codes, labels[:50], labels, bootstrap=200)
+  for name in ('mAP', 'precision@10', 'recall@radius2'):
+    low, high = scores['intervals'][name]
+    assert low < scores[name] < high
+  json.dumps(scores, allow_nan=False)
+
+
+def test_empty_balls():
+  query = np.ones((2, 8), np.int8)
+  query[1] = -1
+  database, labels = np.ones((3, 8), np.int8), np.zeros(3, int)
+  args = (query, database, labels[:2], labels)
+  zero = evaluate(*args)
+  assert zero['precision@radius2'] == zero['empty_balls@radius2'] == 1 / 2
+  assert zero['empty_balls'] == 'zero'
+  skip = evaluate(*args, measures=Measures(empty_balls='skip'))
+  assert skip['precision@radius2'] == 1 and skip['empty_balls'] == 'skip'
+  assert 'radius' not in str(
+    list(evaluate(*args, measures=Measures(radius=None)))
+  )
+
+
+def test_scores_of_runs_are_saved_and_compared(tmp_path):
+  codes, labels = problem()
+  kwargs = {'measures': Measures(ndcg_at=(5,))}
+  runs = [
+    metrics.score_codes(c[:50], c, labels[:50], labels, **kwargs)
+    for c in (codes, np.where(labels[:, None] == 1, 1, codes))
+  ]
+  path = tmp_path / 'scores.npz'
+  runs[1].save(path)
+  loaded = metrics.load_scores(path)
+  assert loaded.facts == runs[1].facts
+  assert metrics.summarize(loaded) == metrics.summarize(runs[1])
+  result = metrics.compare(runs[0].values['mAP'], loaded.values['mAP'])
+  means = [metrics.summarize(run)['mAP'] for run in runs]
+  assert result['difference'] == pytest.approx(means[1] - means[0])
+  np.savez(path, x=1)
+  with pytest.raises(ValueError, match='no file of scores'):
+    metrics.load_scores(path)
 
 
 def test_nothing_relevant():
@@ -108,38 +358,68 @@ def test_nothing_relevant():
   json.dumps(scores, allow_nan=False)
 
 
-def test_order_of_the_database_does_not_matter():
+@pytest.mark.parametrize('ties', ['expected', 'best', 'worst'])
+def test_order_of_the_database_does_not_matter(ties):
   codes, labels = problem()
   order = np.argsort(labels, kind='stable')
-  a = evaluate(codes[:20], codes, labels[:20], labels)
-  b = evaluate(codes[:20], codes[order], labels[:20], labels[order])
+  protocol = EvaluationProtocol(at=30, ties=ties)
+  a = evaluate(codes[:20], codes, labels[:20], labels, protocol)
+  b = evaluate(codes[:20], codes[order], labels[:20], labels[order], protocol)
   assert a == b
 
 
-def test_jax_and_numpy_arrays():
-  codes, labels = problem()
-  args = (codes[:20], codes, labels[:20], labels)
-  assert evaluate(*args) == evaluate(*map(jnp.asarray, args))
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_all_forms_of_codes_and_labels(backend):
+  codes, labels = problem(bits=12)
+
+  class OnlyDlpack:
+    def __init__(self, array):
+      self._array = array
+
+    def __dlpack__(self, **kwargs):
+      return self._array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+      return self._array.__dlpack_device__()
+
+  def score(form, labels=labels, **kwargs):
+    x = form(codes)
+    query = x[:20] if not isinstance(x, OnlyDlpack) else OnlyDlpack(codes[:20])
+    return evaluate(query, x, labels[:20], labels, backend=backend, **kwargs)
+
+  expected = score(lambda x: x)
+  for form in (
+    jnp.asarray,
+    OnlyDlpack,
+    lambda x: x > 0,
+    lambda x: (x > 0).astype(np.float64),
+    lambda x: x.astype(np.float32),
+    lambda x: x.tolist(),
+  ):
+    assert score(form) == expected
+  packed = score(lambda x: np.packbits(x > 0, axis=1), num_bits=12)
+  assert packed == expected
+  assert score(lambda x: x, labels=jnp.asarray(labels)) == expected
+  with_torch = pytest.importorskip('torch')
+  assert score(with_torch.from_numpy, with_torch.from_numpy(labels)) == expected
 
 
 CODES, LABELS = np.ones((2, 4), np.int8), np.zeros(2, np.int32)
-ZERO = np.array([[1, 1, 1, 1], [1, 1, 0, 1]], np.int8)
+ZERO = np.array([[1, -1, 1, 1], [1, 1, 0, 1]], np.int8)
 
 
 @pytest.mark.parametrize(
   ('change', 'message'),
   [
-    ({0: ZERO}, 'query codes must be -1 or .1, but row 1, bit 2 is 0'),
-    ({1: ZERO * np.int8(-128)}, 'database codes .* row 0, bit 0 is -128'),
-    ({0: CODES.astype(np.int32)}, 'got int32'),
+    ({0: ZERO}, 'query codes must be -1/.1 or 0/1, but row 1, bit 2 is 0'),
+    ({1: CODES * np.int8(-128)}, 'database codes .* row 0, bit 0 is -128'),
     ({0: CODES[0]}, r'got int8 \[4\]'),
     ({0: CODES[:0]}, 'query codes are empty'),
     ({1: CODES[:, :2]}, '4 bits, database codes 2'),
     ({2: LABELS[:1]}, '2 query codes, but 1 query labels'),
     ({3: np.eye(2)}, 'both multi-hot'),
-    ({'precision_at': (1, 0)}, 'k must be an int of at least 1, got 0'),
-    ({'radius': -1}, 'radius must be an int of at least 0, got -1'),
     ({'database_ids': LABELS}, 'database_ids alone'),
+    ({'similarity': np.eye(2)[:1]}, 'similarity must be'),
   ],
 )
 def test_bad_inputs(change, message, monkeypatch):
@@ -150,6 +430,40 @@ def test_bad_inputs(change, message, monkeypatch):
   kwargs = {k: v for k, v in change.items() if isinstance(k, str)}
   with pytest.raises(ValueError, match=message):
     evaluate(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+  ('kwargs', 'message'),
+  [
+    ({'precision_at': (1, 0)}, 'k must be an int of at least 1, got 0'),
+    ({'ndcg_at': (0,)}, 'k must be an int of at least 1, got 0'),
+    ({'hierarchical_at': (1.5,)}, 'k must be an int of at least 1, got 1.5'),
+    ({'radius': -1}, 'radius must be an int of at least 0, got -1'),
+    ({'empty_balls': 'drop'}, "'drop'; known: zero, skip"),
+  ],
+)
+def test_bad_measures(kwargs, message, monkeypatch):
+  monkeypatch.setattr(jaxtyping.config, 'jaxtyping_disable', True)
+  with pytest.raises(ValueError, match=message):
+    Measures(**kwargs)
+
+
+@pytest.mark.parametrize(
+  ('distances', 'labels', 'message'),
+  [
+    (np.array([[0, np.nan]]), ([0], [0, 1]), 'query 0 to item 1 is NaN'),
+    (np.zeros(3), ([0], [0]), r'must be \[query, database\]'),
+    (np.zeros((1, 0)), ([0], []), 'neither empty'),
+    (np.zeros((1, 2)), ([0, 1], [0, 1]), '1 query codes, but 2 query labels'),
+    (lambda rows: np.zeros((1, 2)), ([0, 1], [0, 1]), r'2 queries .*\[1, 2\]'),
+    (lambda rows: np.zeros((1, 2)), (None, None), 'need labels'),
+  ],
+)
+def test_bad_rankings(distances, labels, message, monkeypatch):
+  monkeypatch.setattr(jaxtyping.config, 'jaxtyping_disable', True)
+  labels = [None if x is None else np.array(x, int) for x in labels]
+  with pytest.raises(ValueError, match=message):
+    evaluate_ranking(distances, *labels)
 
 
 def test_real_codes_agree_with_sorted_rankings(real_data):
@@ -180,7 +494,7 @@ def test_real_codes_agree_with_sorted_rankings(real_data):
 def test_imports_nothing_heavy():
   code = (
     'import sys, jaxhash; '
-    'heavy = {"flax", "matplotlib", "tensorflow_datasets", "optax", '
+    'heavy = {"flax", "matplotlib", "tensorflow_datasets", "optax", "numba", '
     '"scipy.stats"}; '
     'sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)'
   )

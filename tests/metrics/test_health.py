@@ -32,7 +32,28 @@ def test_codes_against_definitions(monkeypatch):
   distinct = len({tuple(row) for row in codes.tolist()})
   assert result['distinct_codes'] == distinct
   assert result['distinct_fraction'] == distinct / 50
+  same = [(a == b).all() for a, b in itertools.combinations(codes, 2)]
+  assert result['collision_rate'] == pytest.approx(np.mean(same))
   json.dumps(result, allow_nan=False)
+
+
+def test_quantization_error():
+  logits = np.array([[0.5, -2.0], [1.0, -1.0]], np.float32)
+  codes = np.array([[1, -1], [1, -1]], np.int8)
+  result = code_health(codes, logits=logits)
+  assert result['quantization_error'] == (0.5**2 + 1) / 4
+  assert 'quantization_error' not in code_health(codes)
+  with pytest.raises(ValueError, match=r'must be \[2, 2\].*got \[1, 2\]'):
+    code_health(codes, logits=logits[:1])
+  with pytest.raises(ValueError, match='logits of row 1 are not finite'):
+    code_health(codes, logits=logits * np.array([[1], [np.nan]]))
+
+
+def test_packed_codes():
+  codes = random_codes(0, 30, 12)
+  packed = np.packbits(codes > 0, axis=1)
+  assert code_health(packed, num_bits=12) == code_health(codes)
+  assert codeword_health(packed, num_bits=12) == codeword_health(codes)
 
 
 def test_perfect_and_collapsed_codes():
@@ -75,7 +96,7 @@ def test_hadamard_rows_are_half_apart():
 @pytest.mark.parametrize(
   ('codes', 'message'),
   [
-    (np.ones((2, 3)), 'int8'),
+    (np.full((2, 3), 0.5), 'row 0, bit 0 is 0.5'),
     (np.ones(3, np.int8), r'int8 \[3\]'),
     (np.ones((0, 3), np.int8), 'empty'),
     (np.array([[1, -1], [0, 1]], np.int8), 'row 1, bit 0 is 0'),

@@ -23,6 +23,8 @@ def test_digest_is_of_the_fields_alone():
     EvaluationProtocol(at=1000),
     EvaluationProtocol(denominator='min'),
     EvaluationProtocol(empty='skip'),
+    EvaluationProtocol(ties='best'),
+    EvaluationProtocol(ties='database_order'),
   ]
   assert len({p.digest() for p in protocols}) == len(protocols)
   for protocol in protocols:
@@ -45,7 +47,7 @@ def test_frozen():
     ({'at': 10.0}, r'int >= 1, got 10\.0'),
     ({'denominator': 'all'}, "'all'; known: retrieved, relevant, min"),
     ({'empty': 'drop'}, "'drop'; known: zero, skip"),
-    ({'ties': 'best'}, "'best'; known: expected"),
+    ({'ties': 'random'}, "'random'; known: expected, database_order, best"),
     ({'ties': None}, 'known: expected'),
   ],
 )

@@ -35,12 +35,16 @@ def test_precision_and_recall_at_k_over_all_orders(items, k):
   assert metrics.precision_at_k(counts, k).tolist() == precision[:, 0].tolist()
 
 
-def test_precision_within_radius():
-  within = metrics.precision_within_radius
-  assert within(COUNTS, 0) == pytest.approx(1 / 2 / 3)  # two empty balls
-  assert within(COUNTS, 0, empty='skip') == 1 / 2
-  assert within(COUNTS, 1) == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
-  assert within(COUNTS, 99) == within(COUNTS, 2)
+def test_precision_and_recall_within_radius():
+  within = metrics.precision_recall_within_radius
+  for radius, precision, recall, retrieved in (
+    (0, [1 / 2, 0, 0], [1 / 2, 0, 0], [True, False, False]),
+    (1, [2 / 3, 2 / 3, 0], [1, 2 / 3, 0], [True, True, True]),
+    (99, [2 / 4, 3 / 4, 0], [1, 1, 0], [True, True, True]),
+  ):
+    found = within(COUNTS, radius)
+    for a, b in zip(found, (precision, recall, retrieved)):
+      np.testing.assert_allclose(a, b)
 
 
 def test_counts_on_the_device():
@@ -71,10 +75,9 @@ def test_curve_where_there_is_no_mean():
   [
     (lambda: metrics.precision_at_k(COUNTS, 0), 'at least 1, got 0'),
     (lambda: metrics.precision_at_k(COUNTS, True), 'at least 1, got True'),
-    (lambda: metrics.precision_within_radius(COUNTS, -1), 'at least 0, got -1'),
     (
-      lambda: metrics.precision_within_radius(COUNTS, 1, empty='drop'),
-      'known: zero, skip',
+      lambda: metrics.precision_recall_within_radius(COUNTS, -1),
+      'at least 0, got -1',
     ),
     (
       lambda: metrics.precision_recall_curve(COUNTS, empty='nan'),

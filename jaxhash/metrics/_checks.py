@@ -1,0 +1,56 @@
+"""Checks that several metrics share, each one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxhash.metrics.distance_histograms import Histograms
+
+__all__ = ['check_counts', 'check_cut_offs', 'check_int']
+
+
+def check_int(name: str, value: Any, least: int) -> None:
+  """A number is an int of at least so much."""
+  if (
+    isinstance(value, bool)
+    or not isinstance(value, int | np.integer)
+    or value < least
+  ):
+    raise ValueError(
+      f'{name} must be an int of at least {least}, got {value!r}'
+    )
+
+
+def check_cut_offs(ks: Sequence[int]) -> None:
+  """Numbers of items are ints of at least 1."""
+  for k in ks:
+    check_int('k', k, 1)
+
+
+def check_counts(histograms: Histograms) -> tuple[np.ndarray, np.ndarray]:
+  """The counts on the host, after checks."""
+  every, relevant = (
+    np.asarray(x) for x in (histograms.all, histograms.relevant)
+  )
+  for name, counts in (('all', every), ('relevant', relevant)):
+    if counts.ndim != 2 or 0 in counts.shape or counts.dtype.kind not in 'iu':
+      raise ValueError(
+        f'histograms.{name} must be integers [query, groups], neither empty, '
+        f'got {counts.dtype} {list(counts.shape)}'
+      )
+  if every.shape != relevant.shape:
+    raise ValueError(
+      'histograms.all and .relevant differ in shape: '
+      f'{list(every.shape)} and {list(relevant.shape)}'
+    )
+  bad = (relevant > every) | (relevant < 0)
+  if bad.any():
+    row, group = np.argwhere(bad)[0].tolist()
+    raise ValueError(
+      f'query {row} has {relevant[row, group]} relevant of '
+      f'{every[row, group]} items in group {group}'
+    )
+  return every, relevant

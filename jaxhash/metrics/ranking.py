@@ -1,0 +1,204 @@
+"""Counts and precisions of rankings by any distance, sorted on the host."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Bool, Num
+
+from jaxhash.metrics.distance_histograms import GradedHistograms, Histograms
+from jaxhash.metrics.levels import Levels
+from jaxhash.metrics.relevance import RELEVANT, Relevance
+
+__all__ = [
+  'Stable',
+  'check_distances',
+  'graded_ranking_histograms',
+  'ranking_histograms',
+  'stable_ranking',
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stable:
+  """The ranking in which ties keep the order of the database.
+
+  Attributes:
+    precisions: sums of the precisions at the relevant items among the first
+      R, float64 `[query]`.
+    found: the number of these, int64 `[query]`.
+    found_at: the number among the first k, for each k of `precision_at`,
+      `[query, ks]`.
+  """
+
+  precisions: np.ndarray
+  found: np.ndarray
+  found_at: np.ndarray
+
+
+def ranking_histograms(
+  distances: Num[Array | np.ndarray, 'query database'],
+  relevant: Bool[Array | np.ndarray, 'query database'],
+  ignored: Bool[Array | np.ndarray, 'query database'] | None = None,
+) -> Histograms:
+  """Counts the items of each group of exactly equal real-valued distances.
+
+  Args:
+    distances: any real numbers without NaN, `[query, database]`.
+    relevant: which items are relevant to which queries, of the same shape.
+    ignored: which pairs do not count, such as a query and itself.
+
+  Returns:
+    `Histograms`, int32 `[query, groups]`, as wide as the most groups of any
+    query; the others have empty groups at the end. Groups are ranks, not
+    distances, and differ from query to query.
+
+  Raises:
+    ValueError: the shapes differ, are empty, or a distance is NaN.
+
+  Example:
+    >>> counts = ranking_histograms(
+    ...   np.array([[0.5, 0.1, 0.5]]), np.array([[True, False, False]])
+    ... )
+    >>> counts.all.tolist(), counts.relevant.tolist()
+    ([[1, 2]], [[0, 1]])
+  """
+  distances = check_distances(distances)
+  for name, mask in (('relevant', relevant), ('ignored', ignored)):
+    if mask is None:
+      continue
+    if mask.dtype != np.bool_ or mask.shape != distances.shape:
+      raise ValueError(
+        f'{name} must be bool {list(distances.shape)}, got {mask.dtype} '
+        f'{list(mask.shape)}'
+      )
+  order = np.argsort(distances, axis=1, kind='stable')
+  group = _groups(distances, order)
+  counted = np.ones(order.shape, bool)
+  if ignored is not None:
+    counted = ~np.take_along_axis(np.asarray(ignored), order, axis=1)
+  hits = counted & np.take_along_axis(np.asarray(relevant), order, axis=1)
+  groups = int(group.max()) + 1
+  every, found = (_count(group, which, groups) for which in (counted, hits))
+  return Histograms(all=every, relevant=found)
+
+
+def graded_ranking_histograms(
+  distances: np.ndarray,
+  relevance: Relevance,
+  levels: Levels,
+  k: int,
+  *,
+  stable: bool = False,
+) -> GradedHistograms:
+  """Counts the items of each level in each group of equal distances.
+
+  Args:
+    distances: `[query, database]`.
+    relevance: to these queries.
+    levels: what items count as.
+    k: after the group that has the k-th item, all others are one group: they
+      make no difference to the first k, but to what could have been.
+    stable: each item is a group of its own, in the order of the database
+      where distances are equal.
+
+  Returns:
+    Counts int32 `[query, groups, levels]`.
+  """
+  order = np.argsort(distances, axis=1, kind='stable')
+  if stable:
+    group = np.broadcast_to(np.arange(order.shape[1]), order.shape)
+  else:
+    group = _groups(distances, order)
+  _, ignored = relevance.masks()
+  counted = ~np.take_along_axis(ignored, order, axis=1)
+  # The group of the k-th item that counts, or the last one.
+  reached = np.cumsum(counted, axis=1) >= k
+  place = np.where(reached[:, -1], reached.argmax(1), order.shape[1] - 1)
+  last = np.take_along_axis(group, place[:, None], axis=1)
+  group = np.minimum(group, last + 1)
+  level = np.take_along_axis(_levels(relevance, levels), order, axis=1)
+  num_levels, groups = len(levels.gains), int(group.max()) + 1
+  counts = _count(group * num_levels + level, counted, groups * num_levels)
+  shape = len(order), groups, num_levels
+  return GradedHistograms(counts.reshape(shape), levels.gains)
+
+
+def stable_ranking(
+  distances: np.ndarray,
+  relevant: np.ndarray,
+  ignored: np.ndarray,
+  at: int | None,
+  ks: Sequence[int],
+) -> Stable:
+  """The ranking in which ties keep the order of the database.
+
+  Args:
+    distances: `[query, database]`.
+    relevant: bool, of the same shape.
+    ignored: bool, of the same shape.
+    at: R of mAP@R; None for all items.
+    ks: numbers of items to count relevant ones in.
+
+  Returns:
+    Sums of precisions and counts of relevant items.
+  """
+  order = np.argsort(distances, axis=1, kind='stable')
+  counted = ~np.take_along_axis(ignored, order, axis=1)
+  hits = counted & np.take_along_axis(relevant, order, axis=1)
+  rank = np.maximum(np.cumsum(counted, axis=1), 1)
+  at = order.shape[1] if at is None else at
+  inside = hits & (rank <= at)
+  precision = np.cumsum(hits, axis=1) / rank
+  found_at = [(hits & (rank <= k)).sum(axis=1) for k in ks]
+  return Stable(
+    np.where(inside, precision, 0).sum(axis=1),
+    inside.sum(axis=1),
+    np.stack(found_at, axis=1) if ks else np.zeros((len(order), 0), np.int64),
+  )
+
+
+def check_distances(distances: Any) -> np.ndarray:
+  """Distances on the host, after checks; bfloat16 and the like as float32."""
+  distances = np.asarray(distances)
+  if distances.ndim != 2 or 0 in distances.shape:
+    raise ValueError(
+      'distances must be [query, database], neither empty, got '
+      f'{list(distances.shape)}'
+    )
+  if distances.dtype.kind not in 'iufb':
+    distances = distances.astype(np.float32)
+  if distances.dtype.kind == 'f' and np.isnan(distances).any():
+    row, item = np.argwhere(np.isnan(distances))[0].tolist()
+    raise ValueError(f'the distance of query {row} to item {item} is NaN')
+  return distances
+
+
+def _levels(relevance: Relevance, levels: Levels) -> np.ndarray:
+  """The level of each item for each query, `[query, database]`."""
+  shape = len(relevance.query), len(relevance.database)
+  query, item = (x.ravel() for x in np.indices(shape))
+  level = levels.of(relevance.query[query], relevance.database[item])
+  level = level.reshape(shape)
+  marks = relevance.marks
+  found = marks.kind == RELEVANT
+  level[marks.query()[found], marks.item[found]] = 1
+  return level
+
+
+def _groups(distances: np.ndarray, order: np.ndarray) -> np.ndarray:
+  """The number of the group of equal distances, for each place."""
+  ranked = np.take_along_axis(distances, order, axis=1)
+  group = np.zeros(ranked.shape, np.int64)
+  np.cumsum(ranked[:, 1:] != ranked[:, :-1], axis=1, out=group[:, 1:])
+  return group
+
+
+def _count(group: np.ndarray, which: np.ndarray, groups: int) -> np.ndarray:
+  """How many of some places are in each group, int32 `[query, groups]`."""
+  place = group + groups * np.arange(len(group))[:, None]
+  counts = np.bincount(place[which], minlength=len(group) * groups)
+  return counts.reshape(len(group), groups).astype(np.int32)

@@ -1,0 +1,213 @@
+"""All scores of a ranking by any distance, which is not in memory at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxhash.metrics.levels import read_levels
+from jaxhash.metrics.protocol import EvaluationProtocol
+from jaxhash.metrics.ranking import (
+  check_distances,
+  graded_ranking_histograms,
+  ranking_histograms,
+  stable_ranking,
+)
+from jaxhash.metrics.relevance import GroundTruth, read_relevance
+from jaxhash.metrics.retrieval import precision_recall_at_k
+from jaxhash.metrics.scores import (
+  Measures,
+  QueryScores,
+  Score,
+  join_scores,
+  query_parts,
+  score_counts,
+)
+from jaxhash.metrics.summary import summarize
+from jaxhash.search.codes import AnyArray, read_array
+
+__all__ = ['evaluate_ranking', 'score_ranking']
+
+CURVE_POINTS = 50
+PAIRS_AT_A_TIME = 2**21
+
+
+def evaluate_ranking(
+  distances: AnyArray | Callable[[slice], AnyArray],
+  query_labels: AnyArray | None = None,
+  database_labels: AnyArray | None = None,
+  protocol: EvaluationProtocol | None = None,
+  *,
+  measures: Measures | None = None,
+  ground_truth: GroundTruth | None = None,
+  similarity: np.ndarray | None = None,
+  query_ids: AnyArray | None = None,
+  database_ids: AnyArray | None = None,
+  progress: bool = False,
+  bootstrap: int = 0,
+  by_class: bool = False,
+) -> dict[str, Any]:
+  """Scores a ranking by real-valued distances; equal ones are ties.
+
+  Args:
+    distances: any real numbers without NaN, `[query, database]`, such as
+      minus the cosine; or a function that gives some rows of them, the
+      queries of a slice, so that they are never all in memory.
+    query_labels: as for `evaluate`.
+    database_labels: as for `evaluate`.
+    protocol: as for `evaluate`.
+    measures: as for `evaluate`; there is no radius.
+    ground_truth: as for `evaluate`. With a function for distances its
+      database is as large as the first rows say.
+    similarity: as for `evaluate`.
+    query_ids: as for `evaluate`.
+    database_ids: as for `evaluate`.
+    progress: as for `evaluate`.
+    bootstrap: as for `evaluate`.
+    by_class: as for `evaluate`.
+
+  Returns:
+    Plain values as of `evaluate`, without a radius and `num_bits`. Distances
+    of different queries do not compare, so that `pr_curve` goes by the number
+    of items retrieved: `at`, `precision` and `recall`, lists of up to 50
+    points, evenly spaced by their logarithm.
+
+  Raises:
+    ValueError: distances and labels do not fit each other, or a distance is
+      NaN.
+
+  Example:
+    >>> scores = evaluate_ranking(
+    ...   np.array([[0.1, 0.2, 0.3]]), np.array([7]), np.array([7, 8, 7])
+    ... )
+    >>> round(scores['mAP'], 6)
+    0.833333
+  """
+  scores = score_ranking(
+    distances,
+    query_labels,
+    database_labels,
+    protocol,
+    measures=measures,
+    ground_truth=ground_truth,
+    similarity=similarity,
+    query_ids=query_ids,
+    database_ids=database_ids,
+    progress=progress,
+  )
+  return summarize(scores, bootstrap=bootstrap, by_class=by_class)
+
+
+def score_ranking(
+  distances: AnyArray | Callable[[slice], AnyArray],
+  query_labels: AnyArray | None = None,
+  database_labels: AnyArray | None = None,
+  protocol: EvaluationProtocol | None = None,
+  *,
+  measures: Measures | None = None,
+  ground_truth: GroundTruth | None = None,
+  similarity: np.ndarray | None = None,
+  query_ids: AnyArray | None = None,
+  database_ids: AnyArray | None = None,
+  progress: bool = False,
+) -> QueryScores:
+  """The scores of each query, of which `evaluate_ranking` gives the means.
+
+  Args:
+    distances: as for `evaluate_ranking`.
+    query_labels: as for `evaluate_ranking`.
+    database_labels: as for `evaluate_ranking`.
+    protocol: as for `evaluate_ranking`.
+    measures: as for `evaluate_ranking`.
+    ground_truth: as for `evaluate_ranking`.
+    similarity: as for `evaluate_ranking`.
+    query_ids: as for `evaluate_ranking`.
+    database_ids: as for `evaluate_ranking`.
+    progress: as for `evaluate_ranking`.
+
+  Returns:
+    To be compared with those of another run, saved, or summarized.
+
+  Raises:
+    ValueError: as for `evaluate_ranking`.
+
+  Example:
+    >>> distances = np.array([[0.1, 0.2], [0.2, 0.1]])
+    >>> labels = np.array([0, 1])
+    >>> score_ranking(distances, labels, labels).values['mAP'].tolist()
+    [1.0, 1.0]
+  """
+  protocol = protocol or EvaluationProtocol()
+  rows_of, num_query, num_database = _read_distances(
+    distances, ground_truth if query_labels is None else query_labels
+  )
+
+  measures = dataclasses.replace(measures or Measures(), radius=None)
+  measures = measures.inside(num_database)
+  relevance = read_relevance(
+    num_query,
+    num_database,
+    query_labels,
+    database_labels,
+    ground_truth,
+    query_ids,
+    database_ids,
+  )
+  levels = read_levels(relevance, similarity)
+  in_order = protocol.ties == 'database_order'
+  points = np.unique(
+    np.geomspace(1, num_database, CURVE_POINTS).round().astype(int)
+  ).tolist()
+  parts: list[dict[str, Score]] = []
+  precision, recall = np.zeros((2, len(points)))
+  answerable = 0
+  for part in query_parts(num_query, PAIRS_AT_A_TIME // num_database, progress):
+    block = check_distances(read_array(rows_of(part)))
+    if block.shape != (part.stop - part.start, num_database):
+      raise ValueError(
+        f'the distances of {part.stop - part.start} queries must be '
+        f'[query, {num_database}], got {list(block.shape)}'
+      )
+    masks = relevance.rows(part).masks()
+    histograms = ranking_histograms(block, *masks)
+    graded = stable = None
+    if measures.graded:
+      graded = graded_ranking_histograms(
+        block,
+        relevance.rows(part),
+        levels,
+        measures.farthest,
+        stable=in_order,
+      )
+    if in_order:
+      stable = stable_ranking(block, *masks, protocol.at, measures.precision_at)
+    parts.append(score_counts(histograms, graded, protocol, measures, stable))
+    curve = precision_recall_at_k(histograms, points)
+    precision, recall = precision + curve[0].sum(0), recall + curve[1].sum(0)
+    answerable += int(histograms.relevant.any(axis=1).sum())
+  curve_facts = {
+    'at': points,
+    'precision': (precision / num_query).tolist(),
+    'recall': (recall / max(answerable, 1)).tolist(),
+  }
+  return join_scores(
+    parts, protocol, num_database, relevance.query, {'pr_curve': curve_facts}
+  )
+
+
+def _read_distances(
+  distances: Any, truth: Any
+) -> tuple[Callable[[slice], Any], int, int]:
+  """A function of some rows, and the numbers of queries and items."""
+  if callable(distances):
+    if truth is None or not len(truth):
+      raise ValueError('distances by a function need labels or ground truth')
+    first = check_distances(read_array(distances(slice(0, 1))))
+    return distances, len(truth), first.shape[1]
+  whole = read_array(distances)
+  if whole.ndim != 2 or 0 in whole.shape:
+    check_distances(whole)
+  return whole.__getitem__, *whole.shape
