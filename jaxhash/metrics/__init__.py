@@ -19,6 +19,7 @@ from jaxhash.metrics.graded import (
 )
 from jaxhash.metrics.health import code_health, codeword_health
 from jaxhash.metrics.protocol import EvaluationProtocol
+from jaxhash.metrics.published import published_protocol
 from jaxhash.metrics.ranking import ranking_histograms
 from jaxhash.metrics.ranking_evaluation import evaluate_ranking, score_ranking
 from jaxhash.metrics.relevance import GroundTruth, revisited_ground_truth
@@ -58,6 +59,7 @@ __all__ = [
   'precision_recall_at_k',
   'precision_recall_curve',
   'precision_recall_within_radius',
+  'published_protocol',
   'ranking_histograms',
   'revisited_ground_truth',
   'score_codes',

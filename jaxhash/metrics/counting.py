@@ -197,8 +197,7 @@ class Counter:
   ):
     if block_size < 1:
       raise ValueError(f'block_size must be at least 1, got {block_size}')
-    pairs = 0 if mesh is not None else len(query) * len(database)
-    self.backend = choose_backend(backend, pairs=pairs)
+    self.backend = choose_backend(backend, native=mesh is None)
     self._relevance = relevance
     self._num_bits = query.num_bits
     self._query = query

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from jaxhash.metrics.counting import Counter
 from jaxhash.metrics.levels import read_levels
 from jaxhash.metrics.protocol import EvaluationProtocol
-from jaxhash.metrics.ranking import graded_ranking_histograms, stable_ranking
+from jaxhash.metrics.ranking import graded_order_histograms, stable_ranking
 from jaxhash.metrics.relevance import GroundTruth, read_relevance
 from jaxhash.metrics.retrieval import curve_of_sums, curve_sums
 from jaxhash.metrics.scores import (
@@ -24,6 +24,7 @@ from jaxhash.metrics.scores import (
 from jaxhash.metrics.summary import summarize
 from jaxhash.search.codes import AnyArray, check_same_bits, read_codes
 from jaxhash.search.hamming import hamming_distances
+from jaxhash.search.topk import top_k
 
 __all__ = ['evaluate', 'score_codes']
 
@@ -191,39 +192,33 @@ def score_codes(
   )
   in_order = protocol.ties == 'database_order'
   # Where the kernels cannot rank in the order of the database, a sort does.
-  sort = in_order and (counter.backend != 'native' or measures.graded)
+  sort = in_order and counter.backend != 'native'
   size = (query.num_bits + 1) * (2 + len(levels.gains) * measures.graded)
   rows = COUNTS_AT_A_TIME // size
   if sort:
     rows = min(rows, PAIRS_AT_A_TIME // num_database)
   at = num_database if protocol.at is None else protocol.at
+  ks = measures.precision_at
   parts: list[dict[str, Score]] = []
   curve = np.zeros(())
   for part in query_parts(num_query, rows, progress):
+    some, here = query.rows(part.start, part.stop), relevance.rows(part)
     histograms = counter.histograms(part)
     curve = curve + curve_sums(histograms)
-    graded = stable = distances = None
-    if sort:
-      distances = np.asarray(
-        hamming_distances(query.rows(part.start, part.stop), database)
-      )
-    if measures.graded and distances is not None:
-      graded = graded_ranking_histograms(
-        distances,
-        relevance.rows(part),
-        levels,
-        measures.farthest,
-        stable=True,
-      )
-    elif measures.graded:
+    graded = stable = None
+    if measures.graded:
       graded = counter.graded(levels, part)
-    if in_order and counter.backend == 'native':
-      stable = counter.stable(part, histograms, at, measures.precision_at)
-    elif distances is not None:
-      masks = relevance.rows(part).masks()
-      stable = stable_ranking(
-        distances, *masks, protocol.at, measures.precision_at
-      )
+      if in_order:
+        k = min(measures.farthest + here.marks.most(), num_database)
+        _, order = top_k(some, database, k, backend=backend, mesh=mesh)
+        graded = graded_order_histograms(
+          np.asarray(order), graded, here, levels
+        )
+    if sort:
+      distances = np.asarray(hamming_distances(some, database))
+      stable = stable_ranking(distances, *here.masks(), protocol.at, ks)
+    elif in_order:
+      stable = counter.stable(part, histograms, at, ks)
     parts.append(score_counts(histograms, graded, protocol, measures, stable))
   precision, recall = curve_of_sums(curve, num_query)
   shown = np.flatnonzero(np.isfinite(precision) & np.isfinite(recall))

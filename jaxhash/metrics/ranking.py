@@ -11,11 +11,12 @@ from jaxtyping import Array, Bool, Num
 
 from jaxhash.metrics.distance_histograms import GradedHistograms, Histograms
 from jaxhash.metrics.levels import Levels
-from jaxhash.metrics.relevance import RELEVANT, Relevance
+from jaxhash.metrics.relevance import IGNORED, RELEVANT, Relevance
 
 __all__ = [
   'Stable',
   'check_distances',
+  'graded_order_histograms',
   'graded_ranking_histograms',
   'ranking_histograms',
   'stable_ranking',
@@ -87,12 +88,7 @@ def ranking_histograms(
 
 
 def graded_ranking_histograms(
-  distances: np.ndarray,
-  relevance: Relevance,
-  levels: Levels,
-  k: int,
-  *,
-  stable: bool = False,
+  distances: np.ndarray, relevance: Relevance, levels: Levels, k: int
 ) -> GradedHistograms:
   """Counts the items of each level in each group of equal distances.
 
@@ -102,29 +98,47 @@ def graded_ranking_histograms(
     levels: what items count as.
     k: after the group that has the k-th item, all others are one group: they
       make no difference to the first k, but to what could have been.
-    stable: each item is a group of its own, in the order of the database
-      where distances are equal.
 
   Returns:
     Counts int32 `[query, groups, levels]`.
   """
   order = np.argsort(distances, axis=1, kind='stable')
-  if stable:
-    group = np.broadcast_to(np.arange(order.shape[1]), order.shape)
-  else:
-    group = _groups(distances, order)
-  _, ignored = relevance.masks()
-  counted = ~np.take_along_axis(ignored, order, axis=1)
+  group = _groups(distances, order)
+  level, ignored = _levels(relevance, levels, order)
   # The group of the k-th item that counts, or the last one.
-  reached = np.cumsum(counted, axis=1) >= k
+  reached = np.cumsum(~ignored, axis=1) >= k
   place = np.where(reached[:, -1], reached.argmax(1), order.shape[1] - 1)
   last = np.take_along_axis(group, place[:, None], axis=1)
   group = np.minimum(group, last + 1)
-  level = np.take_along_axis(_levels(relevance, levels), order, axis=1)
   num_levels, groups = len(levels.gains), int(group.max()) + 1
-  counts = _count(group * num_levels + level, counted, groups * num_levels)
+  counts = _count(group * num_levels + level, ~ignored, groups * num_levels)
   shape = len(order), groups, num_levels
   return GradedHistograms(counts.reshape(shape), levels.gains)
+
+
+def graded_order_histograms(
+  order: np.ndarray,
+  every: GradedHistograms,
+  relevance: Relevance,
+  levels: Levels,
+) -> GradedHistograms:
+  """Makes groups of single items, in the order of a ranking.
+
+  Args:
+    order: the first items of each query, `[query, places]`.
+    every: counts of the same queries and all items, in whatever groups.
+    relevance: to these queries.
+    levels: what items count as.
+
+  Returns:
+    Counts int32 `[query, places + 1, levels]`; the last group is the rest.
+  """
+  level, ignored = _levels(relevance, levels, order)
+  counts = np.zeros((*order.shape, len(levels.gains)), np.int32)
+  np.put_along_axis(counts, level[..., None], ~ignored[..., None], axis=2)
+  rest = np.asarray(every.counts).sum(axis=1) - counts.sum(axis=1)
+  counts = np.concatenate([counts, rest[:, None]], axis=1, dtype=np.int32)
+  return GradedHistograms(counts, levels.gains)
 
 
 def stable_ranking(
@@ -177,16 +191,24 @@ def check_distances(distances: Any) -> np.ndarray:
   return distances
 
 
-def _levels(relevance: Relevance, levels: Levels) -> np.ndarray:
-  """The level of each item for each query, `[query, database]`."""
-  shape = len(relevance.query), len(relevance.database)
-  query, item = (x.ravel() for x in np.indices(shape))
-  level = levels.of(relevance.query[query], relevance.database[item])
-  level = level.reshape(shape)
+def _levels(
+  relevance: Relevance, levels: Levels, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """The level of each place of a ranking, and whether it is ignored."""
+  rows = np.repeat(np.arange(len(order)), order.shape[1])
+  items = order.ravel()
+  level = levels.of(relevance.query[rows], relevance.database[items])
+  ignored = np.zeros(level.shape, bool)
   marks = relevance.marks
-  found = marks.kind == RELEVANT
-  level[marks.query()[found], marks.item[found]] = 1
-  return level
+  if len(marks.item):
+    # Marks are sorted by query and item.
+    marked = marks.query() * len(relevance.database) + marks.item
+    wanted = rows * len(relevance.database) + items
+    place = np.searchsorted(marked, wanted).clip(max=len(marked) - 1)
+    kind = np.where(marked[place] == wanted, marks.kind[place], 0)
+    level = np.where(kind == RELEVANT, 1, level)
+    ignored = kind == IGNORED
+  return level.reshape(order.shape), ignored.reshape(order.shape)
 
 
 def _groups(distances: np.ndarray, order: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from jaxhash.metrics.levels import read_levels
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.ranking import (
   check_distances,
+  graded_order_histograms,
   graded_ranking_histograms,
   ranking_histograms,
   stable_ranking,
@@ -175,13 +176,12 @@ def score_ranking(
     histograms = ranking_histograms(block, *masks)
     graded = stable = None
     if measures.graded:
-      graded = graded_ranking_histograms(
-        block,
-        relevance.rows(part),
-        levels,
-        measures.farthest,
-        stable=in_order,
-      )
+      here, k = relevance.rows(part), measures.farthest
+      graded = graded_ranking_histograms(block, here, levels, k)
+      if in_order:
+        order = np.argsort(block, axis=1, kind='stable')
+        order = order[:, : k + here.marks.most()]
+        graded = graded_order_histograms(order, graded, here, levels)
     if in_order:
       stable = stable_ranking(block, *masks, protocol.at, measures.precision_at)
     parts.append(score_counts(histograms, graded, protocol, measures, stable))

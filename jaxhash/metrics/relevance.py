@@ -109,6 +109,10 @@ class Marks:
     """The query of each mark, int64 `[marks]`."""
     return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
+  def most(self) -> int:
+    """The most marks of a query."""
+    return int(np.diff(self.start).max(initial=0))
+
   def rows(self, rows: slice) -> Marks:
     """The marks of some queries."""
     start = self.start[rows.start : rows.stop + 1]

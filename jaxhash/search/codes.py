@@ -39,6 +39,11 @@ class Codes:
   def __len__(self) -> int:
     return len(self.array)
 
+  @property
+  def traced(self) -> bool:
+    """Whether they are an argument of what is being traced."""
+    return isinstance(self.array, jax.core.Tracer)
+
   def rows(self, start: int, stop: int) -> Codes:
     """The codes of some rows."""
     return dataclasses.replace(self, array=self.array[start:stop])

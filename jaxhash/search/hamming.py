@@ -17,12 +17,9 @@ __all__ = [
 ]
 
 BACKENDS = ('popcount', 'int8', 'bfloat16', 'native')
-# What Numba takes to compile, or to load what it compiled before, is more than
-# what JAX takes for so few pairs.
-PAIRS_WORTH_LOADING = 2**27
 
 
-def choose_backend(backend: str | None = None, *, pairs: int = 0) -> str:
+def choose_backend(backend: str | None = None, *, native: bool = False) -> str:
   """How distances are computed: as asked, or as suits the platform.
 
   Args:
@@ -30,11 +27,11 @@ def choose_backend(backend: str | None = None, *, pairs: int = 0) -> str:
       `int8` (matrix product with int32 accumulation), `bfloat16` (matrix
       product with float32 accumulation, exact since it adds up less than
       2^24 products of -1 and +1), `native` (compiled by Numba for the CPU, of
-      the extra `search`), or None: on a CPU `native`, where it is there and
-      there are pairs enough to make up for loading it, else `popcount`; `int8`
-      on a GPU; `bfloat16` on a TPU, of which not all multiply int8.
-    pairs: how many distances are to be computed where they need not be an
-      array. 0: they must be, which `native` does not do.
+      the extra `search`), or None: on a CPU `native` where it is there, else
+      `popcount`; `int8` on a GPU; `bfloat16` on a TPU, of which not all
+      multiply int8.
+    native: whether `native` will do, which counts and selects on one CPU but
+      gives no array of distances.
 
   Returns:
     One of the four.
@@ -51,7 +48,7 @@ def choose_backend(backend: str | None = None, *, pairs: int = 0) -> str:
     platform = jax.default_backend()
     if platform != 'cpu':
       return 'bfloat16' if platform == 'tpu' else 'int8'
-    if pairs >= PAIRS_WORTH_LOADING and native_is_there():
+    if native and native_is_there():
       return 'native'
     return 'popcount'
   if backend not in BACKENDS:
@@ -59,9 +56,10 @@ def choose_backend(backend: str | None = None, *, pairs: int = 0) -> str:
       f'unknown backend {backend!r}; known: {", ".join(BACKENDS)}'
     )
   if backend == 'native':
-    if not pairs:
+    if not native:
       raise ValueError(
-        "backend='native' counts and selects; it gives no array of distances"
+        "backend='native' counts and selects on one CPU; it gives no array of "
+        'distances, and knows no mesh'
       )
     if not native_is_there():
       raise ImportError(

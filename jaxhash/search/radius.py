@@ -171,8 +171,7 @@ def within_radius(
     return _look_up(query, database, radius)
   items = read_codes(database, 'database codes', num_bits)
   check_same_bits(query, items)
-  pairs = 0 if mesh is not None else len(query) * len(items)
-  backend = choose_backend(backend, pairs=pairs)
+  backend = choose_backend(backend, native=mesh is None)
   if backend == 'native':
     from jaxhash.search import native
 

@@ -70,8 +70,8 @@ def top_k(
     raise ValueError(f'k must be from 1 to {num_database}, got {k}')
   if block_size < 1:
     raise ValueError(f'block_size must be at least 1, got {block_size}')
-  pairs = 0 if mesh is not None else num_query * num_database
-  backend = choose_backend(backend, pairs=pairs)
+  here = mesh is None and not (query.traced or database.traced)
+  backend = choose_backend(backend, native=here)
   if backend == 'native':
     from jaxhash.search import native
 

@@ -1,8 +1,11 @@
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxhash import metrics, search
 from jaxhash.search import hamming, hamming_distances
 from tests.search.codes import distances, random_codes
 
@@ -55,15 +58,29 @@ def test_chosen_by_platform(monkeypatch):
     assert 'population_count' in jaxpr(backend='popcount')
 
 
-def test_native_is_chosen_where_it_pays(monkeypatch):
+def test_native_is_chosen_where_it_will_do(monkeypatch):
   pytest.importorskip('numba')
-  assert hamming.choose_backend(pairs=10) == 'popcount'
-  assert hamming.choose_backend(pairs=2**30) == 'native'
-  assert hamming.choose_backend('native', pairs=1) == 'native'
+  assert hamming.choose_backend() == 'popcount'
+  assert hamming.choose_backend(native=True) == 'native'
+  assert hamming.choose_backend('native', native=True) == 'native'
+  assert hamming.choose_backend('popcount', native=True) == 'popcount'
   monkeypatch.setattr(hamming, 'native_is_there', lambda: False)
-  assert hamming.choose_backend(pairs=2**30) == 'popcount'
+  assert hamming.choose_backend(native=True) == 'popcount'
   with pytest.raises(ImportError, match=r'jaxhash\[search\]'):
-    hamming.choose_backend('native', pairs=1)
+    hamming.choose_backend('native', native=True)
+
+
+def test_without_numba_all_is_there(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'jaxhash.search.native', None)
+  codes, labels = random_codes(0, 30, 12), np.arange(30) % 3
+  assert not hamming.native_is_there()
+  distances, _ = search.top_k(codes, codes, 3)
+  assert isinstance(distances, jax.Array)
+  assert len(search.within_radius(codes, codes, 0).offsets) == 31
+  for ties in ('expected', 'database_order'):
+    protocol = metrics.EvaluationProtocol(ties=ties)
+    scores = metrics.evaluate(codes, codes, labels, labels, protocol)
+    assert 0 < scores['mAP'] < 1
 
 
 @pytest.mark.parametrize(

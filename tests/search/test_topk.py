@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -80,6 +82,13 @@ def test_a_mesh_shares_the_database():
     patch.setattr(jax, 'device_put', spy)
     top_k(query, database, 3, mesh=mesh, block_size=8)
   assert sharded == [[2, 2, 2, 2]]  # blocks on each device
+
+
+def test_under_jit():
+  query, database = random_codes(0, 5, 20), random_codes(1, 60, 20)
+  found = jax.jit(functools.partial(top_k, k=7))(query, database)
+  for a, b in zip(found, nearest(query, database, 7)):
+    np.testing.assert_array_equal(a, b)
 
 
 def test_packed_codes():
