@@ -32,7 +32,11 @@ class NativeDatabase:
     if labels.ndim == 2:
       self._label_words = _label_words(labels)
     else:
-      order = np.argsort(labels, kind='stable')
+      # NumPy sorts numbers of 16 bits by radix.
+      few = labels.max() < 2**15
+      order = np.argsort(
+        labels.astype(np.int16 if few else np.int32), kind='stable'
+      )
       self._sorted_labels = labels[order]
       self._sorted_words = np.ascontiguousarray(self._words[:, order])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxhash.metrics.protocol import EvaluationProtocol, check_at, check_choice
 __all__ = ['expected_average_precision', 'mean_average_precision']
 
 CHUNK = 2**18  # numbers in one intermediate array, to stay in the cache
+TABLE = 2**18  # harmonic numbers that are looked up, not computed
 EXACT = 32  # harmonic numbers below are sums, the others a series
 
 
@@ -117,19 +119,24 @@ def mean_average_precision(
 def _expected(n: Any, r: Any, at: int | None, denominator: str) -> Any:
   before, found = n.cumsum(1) - n, r.cumsum(1) - r
   places = n if at is None else np.clip(at - before, 0, n)
-  terms = _term(n, r, before, found, places)
+  counts = n, r, before, found, places
+  whole = places == n
+  # Only groups with relevant items inside the cut-off have a term.
+  inside = (r > 0) & (whole if denominator == 'retrieved' else places > 0)
+  cells = np.flatnonzero(inside)
+  terms = _term(*(x.take(cells) for x in counts))
+  rows = cells // n.shape[1]
+  numerator = np.bincount(rows, terms, minlength=len(n))
   total = r.sum(1)
   if denominator == 'relevant':
-    return _ratio(terms.sum(1), total)
+    return _ratio(numerator, total)
   if denominator == 'min':
-    return _ratio(terms.sum(1), total if at is None else total.clip(max=at))
-  whole = places == n
-  numerator = np.where(whole, terms, 0).sum(1)
+    return _ratio(numerator, total if at is None else total.clip(max=at))
   value, not_empty = _ratio(numerator, np.where(whole, r, 0).sum(1))
   # At most one group of a query is divided by the cut-off.
   rows, groups = np.nonzero((places > 0) & ~whole)
   if len(rows):
-    cut = (x[rows, groups] for x in (n, r, before, found, places))
+    cut = (x[rows, groups] for x in counts)
     value[rows], not_empty[rows] = _over_cut(numerator[rows], *cut)
   return value, not_empty
 
@@ -194,10 +201,14 @@ def _over_support(
 
 def _harmonic(x: Any) -> Any:
   """H_x: sums for small x, else the asymptotic series, to rounding."""
-  # A table of as many numbers as are asked for costs less than the series.
-  if x.max() < max(EXACT, x.size):
-    return _harmonic_series(np.arange(int(x.max()) + 1))[x]
+  if x.max(initial=0) < TABLE:
+    return _harmonic_table().take(x)
   return _harmonic_series(x)
+
+
+@functools.cache
+def _harmonic_table() -> np.ndarray:
+  return _harmonic_series(np.arange(TABLE))
 
 
 def _harmonic_series(x: Any) -> Any:

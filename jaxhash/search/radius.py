@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import Int32, Int64, UInt64
 
 from jaxhash.search.codes import AnyArray, Codes, check_same_bits, read_codes
-from jaxhash.search.hamming import choose_backend
+from jaxhash.search.hamming import choose_backend, native_is_there
 from jaxhash.search.topk import top_k
 
 __all__ = ['Neighbors', 'RadiusIndex', 'build_radius_index', 'within_radius']
@@ -251,17 +251,10 @@ def _compare(
   spans: list[tuple[np.ndarray, np.ndarray]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """The candidates that are near, each once."""
-  found = []
-  for piece, (start, stop) in zip(index.pieces, spans):
-    count = stop - start
-    rows = np.repeat(np.arange(len(count)), count)
-    before = np.repeat(start - (np.cumsum(count) - count), count)
-    items = piece.order[np.arange(len(rows)) + before]
-    distances = np.zeros(len(rows), np.int32)
-    for q, x in zip(words, index.words):
-      distances += np.bitwise_count(q[rows] ^ x[items])
-    near = distances <= radius
-    found.append((rows[near], distances[near], items[near]))
+  found = [
+    _near_candidates(words, index.words, start, stop, piece.order, radius)
+    for piece, (start, stop) in zip(index.pieces, spans)
+  ]
   rows, distances, items = (np.concatenate(part) for part in zip(*found))
   order = np.lexsort((items, distances, rows))
   rows, distances, items = rows[order], distances[order], items[order]
@@ -269,6 +262,30 @@ def _compare(
   new[1:] = (rows[1:] != rows[:-1]) | (items[1:] != items[:-1])
   counts = np.bincount(rows[new], minlength=words.shape[1])
   return counts, distances[new], items[new]
+
+
+def _near_candidates(
+  query: np.ndarray,
+  database: np.ndarray,
+  start: np.ndarray,
+  stop: np.ndarray,
+  order: np.ndarray,
+  radius: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Queries, distances and items, of those candidates that are near."""
+  if native_is_there():
+    from jaxhash.search import native
+
+    return native.among(query, database, start, stop, order, radius)
+  count = stop - start
+  rows = np.repeat(np.arange(len(count)), count)
+  shift = np.repeat(start - (np.cumsum(count) - count), count)
+  items = order[np.arange(len(rows)) + shift]
+  distances = np.zeros(len(rows), np.int32)
+  for q, x in zip(query, database):
+    distances += np.bitwise_count(q[rows] ^ x[items])
+  near = distances <= radius
+  return rows[near], distances[near], items[near]
 
 
 def _key(words: np.ndarray, word: int, first: int, width: int) -> np.ndarray:

@@ -72,6 +72,7 @@ def test_native_is_chosen_where_it_will_do(monkeypatch):
 
 def test_without_numba_all_is_there(monkeypatch):
   monkeypatch.setitem(sys.modules, 'jaxhash.search.native', None)
+  monkeypatch.delattr(search, 'native', raising=False)
   codes, labels = random_codes(0, 30, 12), np.arange(30) % 3
   assert not hamming.native_is_there()
   distances, _ = search.top_k(codes, codes, 3)

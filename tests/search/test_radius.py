@@ -37,6 +37,20 @@ def test_all_ways(bits, r):
   assert_same(within_radius(query, database, r, backend='native'), expected)
 
 
+def test_an_index_without_numba(monkeypatch):
+  query, database = clustered(0, 20, 96), clustered(1, 300, 96)
+  index = build_radius_index(database, 2)
+  monkeypatch.setattr(radius, 'native_is_there', lambda: False)
+  assert_same(within_radius(query, index, 2), near(query, database, 2))
+
+
+def test_more_near_than_there_was_room_for():
+  codes = np.ones((3000, 8), np.int8)
+  found = within_radius(codes[:2], build_radius_index(codes, 1), 1)
+  assert found.offsets.tolist() == [0, 3000, 6000]
+  assert found.indices.tolist() == [*range(3000)] * 2
+
+
 def test_an_index_serves_smaller_radii():
   query, database = clustered(0, 9, 64), clustered(1, 100, 64)
   index = build_radius_index(database, 3)

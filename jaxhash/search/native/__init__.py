@@ -10,9 +10,10 @@ Codes are uint64 `[words, n]`, as `Codes.words64` gives them.
 
 from jaxhash.search.native.counting import count, count_levels, count_shared
 from jaxhash.search.native.ranking import scan_stable
-from jaxhash.search.native.selecting import top_k, within_radius
+from jaxhash.search.native.selecting import among, top_k, within_radius
 
 __all__ = [
+  'among',
   'count',
   'count_levels',
   'count_shared',

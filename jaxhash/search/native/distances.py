@@ -17,8 +17,18 @@ __all__ = ['PIECE', 'distances_of', 'over_queries', 'popcount', 'values_below']
 PIECE = 2**13  # distances that stay in the first-level cache
 
 
-def over_queries(kernel: Callable[[int, int], Any], num_query: int) -> None:
-  """Calls a kernel on as many ranges of queries as there are CPUs."""
+def over_queries(
+  kernel: Callable[[int, int], Any], num_query: int
+) -> list[Any]:
+  """Calls a kernel on as many ranges of queries as there are CPUs.
+
+  Args:
+    kernel: takes the first query of a range and the one after the last.
+    num_query: number of queries.
+
+  Returns:
+    What the calls return, in the order of the queries.
+  """
   if hasattr(os, 'sched_getaffinity'):
     cpus = len(os.sched_getaffinity(0))
   else:
@@ -26,7 +36,7 @@ def over_queries(kernel: Callable[[int, int], Any], num_query: int) -> None:
   threads = min(cpus, num_query)
   cuts = [num_query * i // threads for i in range(threads + 1)]
   with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-    list(pool.map(kernel, cuts[:-1], cuts[1:]))
+    return list(pool.map(kernel, cuts[:-1], cuts[1:]))
 
 
 def values_below(bins: int) -> np.ndarray:

@@ -12,10 +12,11 @@ from jaxhash.search.native.distances import (
   PIECE,
   distances_of,
   over_queries,
+  popcount,
   values_below,
 )
 
-__all__ = ['top_k', 'within_radius']
+__all__ = ['among', 'top_k', 'within_radius']
 
 Array = np.ndarray
 
@@ -91,6 +92,42 @@ def within_radius(
 
   over_queries(kernel, num_query)
   return begin[:: near.shape[1]], np.repeat(each, near.ravel()), indices
+
+
+def among(
+  query: Array,
+  database: Array,
+  start: Array,
+  stop: Array,
+  order: Array,
+  radius: int,
+) -> tuple[Array, Array, Array]:
+  """The items within a distance among some candidates of each query.
+
+  Args:
+    query: codes.
+    database: codes.
+    start: where the candidates of each query begin in order, int64 `[query]`.
+    stop: where they end, int64 `[query]`.
+    order: items, int32.
+    radius: greatest distance.
+
+  Returns:
+    Queries, distances and items, int64, int32 and int32 `[found]`.
+
+  Example:
+    >>> words = np.array([[3, 1, 0]], np.uint64)
+    >>> span = np.array([0]), np.array([2]), np.array([2, 0], np.int32)
+    >>> [x.tolist() for x in among(words[:, 2:], words, *span, 1)]
+    [[0], [0], [2]]
+  """
+
+  def kernel(first: int, last: int) -> tuple[Array, Array, Array]:
+    return _among(query, database, start, stop, order, radius, first, last)
+
+  parts = over_queries(kernel, query.shape[1])
+  queries, distances, items = (np.concatenate(part) for part in zip(*parts))
+  return queries, distances, items
 
 
 @no_type_check
@@ -201,3 +238,27 @@ def _place_near(query, database, values, place, indices, first, last):
           if d < bound:
             indices[place[i, d]] = block + j
             place[i, d] += 1
+
+
+@no_type_check
+@njit(nogil=True, cache=True)
+def _among(query, database, start, stop, order, radius, first, last):
+  found = 0
+  queries = np.empty(1024, np.int64)
+  distances = np.empty(1024, np.int32)
+  items = np.empty(1024, np.int32)
+  for i in range(first, last):
+    for j in range(start[i], stop[i]):
+      distance = np.int64(0)
+      for w in range(len(query)):
+        distance += popcount(query[w, i] ^ database[w, order[j]])
+      if distance > radius:
+        continue
+      if found == len(queries):
+        queries = np.append(queries, np.empty_like(queries))
+        distances = np.append(distances, np.empty_like(distances))
+        items = np.append(items, np.empty_like(items))
+      queries[found], distances[found] = i, distance
+      items[found] = order[j]
+      found += 1
+  return queries[:found], distances[:found], items[:found]

@@ -1,0 +1,1 @@
+"""Speeds of jaxhash beside those of its peers, in the same run."""
