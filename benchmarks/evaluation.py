@@ -12,6 +12,7 @@ evaluator with a stable sort, on the same queries.
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import subprocess
 import sys
@@ -85,8 +86,15 @@ def _rows(setting: Setting) -> list[list[Any]]:
   seconds = 0.0
   for ties, protocol in protocols.items():
 
-    def ours(protocol=protocol):
-      return metrics.evaluate(*codes, *given, protocol, backend=BACKEND.value)
+    def ours(protocol: metrics.EvaluationProtocol = protocol) -> Any:
+      return metrics.evaluate(
+        codes[0],
+        codes[1],
+        given[0],
+        given[1],
+        protocol,
+        backend=BACKEND.value,
+      )
 
     found = measure(ours)
     seconds = seconds or found.seconds
@@ -101,10 +109,10 @@ def _rows(setting: Setting) -> list[list[Any]]:
   for name in ('plain NumPy', *PEERS):
     try:
       peers = _peers(name)
-    except (FileNotFoundError, ImportError, TypeError) as e:
+    except (FileNotFoundError, ImportError) as e:
       rows.append([name, f'not at hand: {type(e).__name__}', '', '', ''])
       continue
-    found = measure(lambda peers=peers: peers[0](*args), repeats=1)
+    found = measure(functools.partial(peers[0], *args), repeats=1)
     difference = ''
     if name != 'plain NumPy':
       protocol = metrics.published_protocol(name, at)
@@ -123,6 +131,8 @@ def _peers(name: str) -> tuple[Any, Any]:
   """The evaluator as it is, and with a stable sort."""
   if name == 'plain NumPy':
     return plain_numpy, None
+  if CLONES.value is None:
+    raise FileNotFoundError('--peers')
   clones = pathlib.Path(CLONES.value)
   return load_peer(name, clones), load_peer(name, clones, stable=True)
 

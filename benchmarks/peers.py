@@ -18,8 +18,8 @@ import numpy as np
 
 __all__ = ['PEERS', 'load_peer', 'plain_numpy']
 
-# Name: clone, its files with the functions to take, and the function to call.
-PEERS = {
+# Name: clone, and its files with the functions to take.
+PEERS: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
   'deephash_pytorch': (
     'DeepHash-pytorch',
     {'utils/tools.py': ('CalcHammingDist', 'CalcTopMap')},
@@ -116,9 +116,9 @@ def _evaluator(name: str, space: dict[str, Any]) -> Evaluator:
       args = (query, query_labels, database, labels, at, 'inner_product')
       return space['get_mAPs'](*args)
     tensor = space['torch'].from_numpy
-    args = (tensor(x) for x in (database, labels, query, query_labels))
+    tensors = [tensor(x) for x in (database, labels, query, query_labels)]
     with contextlib.redirect_stdout(io.StringIO()):
-      return space['calculate_mAP'](*args, at)
+      return space['calculate_mAP'](*tensors, at)
 
   return evaluate
 
