@@ -115,12 +115,13 @@ def test_opposite_codes_come_last():
   assert indices.tolist() == [[1, 0]]
 
 
-def test_agrees_with_faiss_but_for_ties():
+@pytest.mark.parametrize('variant', ['hc', 'mc'])
+@pytest.mark.parametrize('bits', [64, 96, 128])
+def test_agrees_with_faiss_but_for_ties(bits, variant):
   faiss = pytest.importorskip('faiss')
-  query, database = random_codes(0, 20, 64), random_codes(1, 3000, 64)
-  index = faiss.IndexBinaryFlat(64)
-  index.add(np.packbits(database > 0, axis=1))
-  expected, rows = index.search(np.packbits(query > 0, axis=1), 50)
+  query, database = random_codes(0, 20, bits), random_codes(1, 3000, bits)
+  packed = [np.packbits(x > 0, axis=1) for x in (query, database)]
+  expected, rows = faiss.knn_hamming(*packed, 50, variant=variant)
   distances, indices = top_k(query, database, 50)
   np.testing.assert_array_equal(distances, expected)
   for mine, theirs, d in zip(np.asarray(indices), rows, expected):
