@@ -175,8 +175,9 @@ def _protocol(num_database: int) -> metrics.EvaluationProtocol:
   for flag in (TIES, DENOMINATOR, EMPTY):
     if flag.present:
       raise ValueError(f'--like={LIKE.value} says what --{flag.name} would')
-  at = num_database if AT.value is None else AT.value
-  return metrics.published_protocol(LIKE.value, at, num_database=num_database)
+  return metrics.published_protocol(
+    LIKE.value, AT.value, num_database=num_database
+  )
 
 
 def _numbers(flag: flags.FlagHolder) -> tuple[int, ...]:

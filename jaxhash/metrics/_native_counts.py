@@ -91,6 +91,8 @@ class NativeDatabase:
     relevance: Relevance,
     counts: Histograms,
     cut_offs: Sequence[int],
+    *,
+    area: str = 'steps',
   ) -> tuple[np.ndarray, np.ndarray]:
     """Sums of precisions where ties keep the order of the database.
 
@@ -99,6 +101,7 @@ class NativeDatabase:
       relevance: to these queries.
       counts: of these queries.
       cut_offs: numbers of items; the sum is up to the last of them.
+      area: as in `EvaluationProtocol`.
 
     Returns:
       As `native.scan_stable`.
@@ -119,6 +122,7 @@ class NativeDatabase:
       np.asarray(counts.relevant),
       cut_offs,
       same=not relevance.multi_hot,
+      trapezoids=area == 'trapezoids',
     )
 
 

@@ -23,6 +23,7 @@ def expected_average_precision(
   *,
   at: int | None = None,
   denominator: str = 'retrieved',
+  area: str = 'steps',
 ) -> tuple[np.ndarray, np.ndarray]:
   r"""The mean of each query's AP over all orders of tied items, in closed form.
 
@@ -42,14 +43,15 @@ def expected_average_precision(
     at: R of mAP@R, at least 1; None is the whole database. More than there
       are items is the same as None.
     denominator: `retrieved`, `relevant` or `min`, as in `EvaluationProtocol`.
+    area: `steps` or `trapezoids`, as in `EvaluationProtocol`.
 
   Returns:
     The expected AP, 0 where the denominator is 0, and the probability that
     the denominator is not 0; both float64 `[query]`.
 
   Raises:
-    ValueError: the histograms are not counts `[query, groups]`, or `at` or
-      `denominator` is unknown.
+    ValueError: the histograms are not counts `[query, groups]`, or one of
+      the others is unknown.
 
   Example:
     >>> counts = Histograms(np.array([[1, 3, 2]]), np.array([[1, 1, 1]]))
@@ -61,10 +63,12 @@ def expected_average_precision(
   "Hashing as Tie-Aware Learning to Rank", CVPR 2018.
 
   Departures: their sum over the places of a group is summed up by harmonic
-  numbers; a cut-off that divides a group is derived here.
+  numbers; a cut-off that divides a group is derived here, and trapezoids,
+  which add half of a m + (Z - a N)(H_{N + m - 1} - H_{N - 1}).
   """
   check_at(at)
   check_choice('denominator', denominator)
+  check_choice('area', area)
   every, relevant = check_counts(histograms)
   rows = max(1, CHUNK // every.shape[1])
   parts = [
@@ -73,6 +77,7 @@ def expected_average_precision(
       relevant[i : i + rows].astype(np.int64),
       at,
       denominator,
+      area,
     )
     for i in range(0, len(every), rows)
   ]
@@ -111,12 +116,15 @@ def mean_average_precision(
     order_ties(histograms, protocol.ties),
     at=protocol.at,
     denominator=protocol.denominator,
+    area=protocol.area,
   )
   weight = len(value) if protocol.empty == 'zero' else not_empty.sum()
   return float(value.sum() / weight) if weight else 0.0
 
 
-def _expected(n: Any, r: Any, at: int | None, denominator: str) -> Any:
+def _expected(
+  n: Any, r: Any, at: int | None, denominator: str, area: str
+) -> Any:
   before, found = n.cumsum(1) - n, r.cumsum(1) - r
   places = n if at is None else np.clip(at - before, 0, n)
   counts = n, r, before, found, places
@@ -124,7 +132,7 @@ def _expected(n: Any, r: Any, at: int | None, denominator: str) -> Any:
   # Only groups with relevant items inside the cut-off have a term.
   inside = (r > 0) & (whole if denominator == 'retrieved' else places > 0)
   cells = np.flatnonzero(inside)
-  terms = _term(*(x.take(cells) for x in counts))
+  terms = _term(*(x.take(cells) for x in counts), area=area)
   rows = cells // n.shape[1]
   numerator = np.bincount(rows, terms, minlength=len(n))
   total = r.sum(1)
@@ -137,15 +145,24 @@ def _expected(n: Any, r: Any, at: int | None, denominator: str) -> Any:
   rows, groups = np.nonzero((places > 0) & ~whole)
   if len(rows):
     cut = (x[rows, groups] for x in counts)
-    value[rows], not_empty[rows] = _over_cut(numerator[rows], *cut)
+    value[rows], not_empty[rows] = _over_cut(numerator[rows], *cut, area=area)
   return value, not_empty
 
 
-def _term(n: Any, r: Any, before: Any, found: Any, places: Any) -> Any:
-  """Expected sum of the precisions at the relevant items of a group."""
+def _term(
+  n: Any, r: Any, before: Any, found: Any, places: Any, *, area: str
+) -> Any:
+  """Expected sum of what the relevant items of a group add to the area."""
   a = np.where(n > 1, (r - 1) / np.maximum(n - 1, 1), 0.0)
   harmonic = _harmonic(before + places) - _harmonic(before)
   inner = a * places + (found + 1 - a * (before + 1)) * harmonic
+  if area == 'trapezoids':
+    last = np.maximum(before + places - 1, 0)
+    harmonic = _harmonic(last) - _harmonic(np.maximum(before - 1, 0))
+    ahead = a * places + (found - a * before) * harmonic
+    # Before the first item of all the precision counts 1.
+    first = (before == 0) & (places > 0)
+    inner = (inner + np.where(first, 1 + a * (places - 1), ahead)) / 2
   return r / np.maximum(n, 1) * inner
 
 
@@ -155,7 +172,14 @@ def _ratio(numerator: Any, denominator: Any) -> Any:
 
 
 def _over_cut(
-  numerator: Any, n: Any, r: Any, before: Any, found: Any, places: Any
+  numerator: Any,
+  n: Any,
+  r: Any,
+  before: Any,
+  found: Any,
+  places: Any,
+  *,
+  area: str,
 ) -> Any:
   """Expected AP over how many relevant items of a divided group are found."""
   # By Hoeffding's bound the values of x left out weigh less than 1e-17.
@@ -166,7 +190,7 @@ def _over_cut(
   rows = max(1, CHUNK // int((high - low).max() + 1))
   columns = (numerator, n, r, before, found, places, low, high)
   parts = [
-    _over_support(*(c[i : i + rows, None] for c in columns))
+    _over_support(*(c[i : i + rows, None] for c in columns), area=area)
     for i in range(0, len(n), rows)
   ]
   return tuple(np.concatenate(part) for part in zip(*parts))
@@ -181,6 +205,8 @@ def _over_support(
   places: Any,
   low: Any,
   high: Any,
+  *,
+  area: str,
 ) -> Any:
   x = low + np.arange(int((high - low).max()) + 1)[None]
   inside = x <= high
@@ -193,7 +219,7 @@ def _over_support(
   log_p = np.where(inside, log_p.cumsum(1), -np.inf)
   p = np.exp(log_p - log_p.max(1, keepdims=True))
   p /= p.sum(1, keepdims=True)
-  group = _term(places, x, before, found, places)
+  group = _term(places, x, before, found, places, area=area)
   retrieved = found + x
   value = (numerator + group) / np.maximum(retrieved, 1)
   return (p * value).sum(1), (p * (retrieved > 0)).sum(1)

@@ -229,7 +229,13 @@ class Counter:
     return GradedHistograms(counts.swapaxes(1, 2), levels.gains)
 
   def stable(
-    self, rows: slice, counts: Histograms, at: int, ks: Sequence[int]
+    self,
+    rows: slice,
+    counts: Histograms,
+    at: int,
+    ks: Sequence[int],
+    *,
+    area: str = 'steps',
   ) -> Stable:
     """The ranking in the order of the database, if the backend is `native`.
 
@@ -238,6 +244,7 @@ class Counter:
       counts: of these queries.
       at: R of mAP@R.
       ks: numbers of items to count relevant ones in.
+      area: as in `EvaluationProtocol`.
 
     Returns:
       Sums of precisions and counts of relevant items.
@@ -247,6 +254,7 @@ class Counter:
       self._relevance.rows(rows),
       counts,
       (*ks, at),
+      area=area,
     )
     return Stable(precisions, found[:, -1], found[:, :-1])
 

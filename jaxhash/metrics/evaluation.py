@@ -216,9 +216,11 @@ def score_codes(
         )
     if sort:
       distances = np.asarray(hamming_distances(some, database))
-      stable = stable_ranking(distances, *here.masks(), protocol.at, ks)
+      stable = stable_ranking(
+        distances, *here.masks(), protocol.at, ks, area=protocol.area
+      )
     elif in_order:
-      stable = counter.stable(part, histograms, at, ks)
+      stable = counter.stable(part, histograms, at, ks, area=protocol.area)
     parts.append(score_counts(histograms, graded, protocol, measures, stable))
   precision, recall = curve_of_sums(curve, num_query)
   shown = np.flatnonzero(np.isfinite(precision) & np.isfinite(recall))

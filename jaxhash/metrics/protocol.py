@@ -12,6 +12,7 @@ __all__ = ['EvaluationProtocol', 'check_at', 'check_choice']
 KNOWN = {
   'denominator': ('retrieved', 'relevant', 'min'),
   'empty': ('zero', 'skip'),
+  'area': ('steps', 'trapezoids'),
   'ties': ('expected', 'database_order', 'best', 'worst'),
 }
 
@@ -32,6 +33,10 @@ class EvaluationProtocol:
     ties: order of equally distant items. `expected`: the mean over all
       orders. `database_order`: as they come in the database, which is what a
       stable sort gives. `best`: relevant items first. `worst`: last.
+    area: what of the precision-recall curve is summed up. `steps`: the
+      precision at each relevant item, which is average precision. `trapezoids`:
+      the mean of that and the precision just before it (1 before the first
+      item), as the evaluators of Oxford, Paris, ROxford and RParis do.
 
   Raises:
     ValueError: a value is unknown or out of range.
@@ -45,6 +50,7 @@ class EvaluationProtocol:
   denominator: str = 'retrieved'
   empty: str = 'zero'
   ties: str = 'expected'
+  area: str = 'steps'
 
   def __post_init__(self) -> None:
     check_at(self.at)
@@ -56,6 +62,7 @@ class EvaluationProtocol:
     return (
       f'mAP@{at} ties={self.ties} denominator={self.denominator} '
       f'empty={self.empty}'
+      + (f' area={self.area}' if self.area != 'steps' else '')
     )
 
   def to_dict(self) -> dict[str, Any]:

@@ -17,11 +17,15 @@ class Evaluator(NamedTuple):
     source: repository and function.
     empty: what it does with a query that retrieves nothing relevant.
     last_is_lost: whether -1 stands for all items and drops the farthest.
+    denominator: what it divides by.
+    area: what it sums up.
   """
 
   source: str
   empty: str
   last_is_lost: bool = False
+  denominator: str = 'retrieved'
+  area: str = 'steps'
 
 
 EVALUATORS = {
@@ -33,28 +37,34 @@ EVALUATORS = {
   ),
   'hashnet': Evaluator('thuml/HashNet, mean_average_precision', 'skip'),
   'thulab': Evaluator('thulab/DeepHash, get_mAPs', 'skip'),
+  'revisitop': Evaluator(
+    'filipradenovic/revisitop, compute_map',
+    'skip',
+    denominator='relevant',
+    area='trapezoids',
+  ),
 }
 
 
 def published_protocol(
-  evaluator: str, at: int, *, num_database: int | None = None
+  evaluator: str, at: int | None = None, *, num_database: int | None = None
 ) -> EvaluationProtocol:
   """The protocol by which a public evaluator computes mAP.
 
-  All four divide by the relevant items among the first R. None sorts stably
-  (`numpy.argsort`, `numpy.argpartition` and `torch.topk` leave the order of
-  equal distances to chance), so that they give the number of this protocol
+  Those of hashing divide by the relevant items among the first R. None sorts
+  stably (`numpy.argsort`, `numpy.argpartition` and `torch.topk` leave the order
+  of equal distances to chance), so that they give the number of this protocol
   only with a stable sort, or without ties; `evaluate` reports as
   `tie_difference` what the order of the database makes of it. HashNet and
   thulab rank by the inner product of whatever they are given: that is the
   order of Hamming distance for codes, not for real-valued outputs.
 
   Args:
-    evaluator: `deephash_pytorch`, `orthohash` (and FIRe), `hashnet` or
-      `thulab`.
-    at: the R that it is called with. For `deephash_pytorch` also -1, which
-      its configs call "all" and by which the slice of its ranking drops the
-      farthest item.
+    evaluator: `deephash_pytorch`, `orthohash` (and FIRe), `hashnet`, `thulab`,
+      or `revisitop` (ROxford and RParis, with `revisited_ground_truth`).
+    at: the R that it is called with; None for all items. For
+      `deephash_pytorch` also -1, which its configs call "all" and by which
+      the slice of its ranking drops the farthest item.
     num_database: number of items; wanted for -1.
 
   Returns:
@@ -79,4 +89,10 @@ def published_protocol(
       raise ValueError(f'at=-1 of {evaluator} needs num_database')
     check_int('num_database', num_database, 2)
     at = num_database - 1
-  return EvaluationProtocol(at=at, ties='database_order', empty=known.empty)
+  return EvaluationProtocol(
+    at=at,
+    ties='database_order',
+    denominator=known.denominator,
+    empty=known.empty,
+    area=known.area,
+  )

@@ -29,7 +29,7 @@ class Stable:
 
   Attributes:
     precisions: sums of the precisions at the relevant items among the first
-      R, float64 `[query]`.
+      R, or what trapezoids have in their place, float64 `[query]`.
     found: the number of these, int64 `[query]`.
     found_at: the number among the first k, for each k of `precision_at`,
       `[query, ks]`.
@@ -147,6 +147,8 @@ def stable_ranking(
   ignored: np.ndarray,
   at: int | None,
   ks: Sequence[int],
+  *,
+  area: str = 'steps',
 ) -> Stable:
   """The ranking in which ties keep the order of the database.
 
@@ -156,6 +158,7 @@ def stable_ranking(
     ignored: bool, of the same shape.
     at: R of mAP@R; None for all items.
     ks: numbers of items to count relevant ones in.
+    area: as in `EvaluationProtocol`.
 
   Returns:
     Sums of precisions and counts of relevant items.
@@ -166,7 +169,11 @@ def stable_ranking(
   rank = np.maximum(np.cumsum(counted, axis=1), 1)
   at = order.shape[1] if at is None else at
   inside = hits & (rank <= at)
-  precision = np.cumsum(hits, axis=1) / rank
+  found = np.cumsum(hits, axis=1)
+  precision = found / rank
+  if area == 'trapezoids':
+    ahead = (found - 1) / np.maximum(rank - 1, 1)
+    precision = (precision + np.where(rank == 1, 1, ahead)) / 2
   found_at = [(hits & (rank <= k)).sum(axis=1) for k in ks]
   return Stable(
     np.where(inside, precision, 0).sum(axis=1),

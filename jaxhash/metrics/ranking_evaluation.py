@@ -183,7 +183,13 @@ def score_ranking(
         order = order[:, : k + here.marks.most()]
         graded = graded_order_histograms(order, graded, here, levels)
     if in_order:
-      stable = stable_ranking(block, *masks, protocol.at, measures.precision_at)
+      stable = stable_ranking(
+        block,
+        *masks,
+        protocol.at,
+        measures.precision_at,
+        area=protocol.area,
+      )
     parts.append(score_counts(histograms, graded, protocol, measures, stable))
     curve = precision_recall_at_k(histograms, points)
     precision, recall = precision + curve[0].sum(0), recall + curve[1].sum(0)

@@ -72,8 +72,7 @@ def revisited_ground_truth(
   Source: Radenovic et al., "Revisiting Oxford and Paris: Large-Scale Image
   Retrieval Benchmarking", CVPR 2018.
 
-  Departures: their AP is the area by trapezoids under the precision-recall
-  curve, which is a little less than the average precision here.
+  Their AP is that of `published_protocol('revisitop')`.
   """
   parts = {
     'easy': (('easy',), ('junk', 'hard')),

@@ -260,7 +260,10 @@ def _average_precision(
   histograms: Histograms, protocol: EvaluationProtocol
 ) -> Score:
   value, not_empty = expected_average_precision(
-    histograms, at=protocol.at, denominator=protocol.denominator
+    histograms,
+    at=protocol.at,
+    denominator=protocol.denominator,
+    area=protocol.area,
   )
   if protocol.empty == 'zero':
     return value, np.ones(len(value))

@@ -33,14 +33,15 @@ def score(distances, relevant, **kwargs):
 
 @fuzz
 @hypothesis.given(rankings, st.none() | st.integers(1, 8))
-def test_mean_over_all_orders(items, at):
+@pytest.mark.parametrize('area', ['steps', 'trapezoids'])
+def test_mean_over_all_orders(area, items, at):
   distances, relevant = zip(*items)
   counts = counts_of((distances, relevant))
   for denominator in DENOMINATORS:
     value, not_empty = expected_average_precision(
-      counts, at=at, denominator=denominator
+      counts, at=at, denominator=denominator, area=area
     )
-    expected = oracle.expected(distances, relevant, at, denominator)
+    expected = oracle.expected(distances, relevant, at, denominator, area)
     np.testing.assert_allclose([value[0], not_empty[0]], expected, atol=1e-12)
 
 
@@ -159,6 +160,7 @@ def test_agrees_with_scikit_learn_without_ties():
     ([[1]], [[1]], {'at': 0}, 'at must be None'),
     ([[1]], [[1]], {'at': 2.0}, 'at must be None'),
     ([[1]], [[1]], {'denominator': 'all'}, 'retrieved, relevant, min'),
+    ([[1]], [[1]], {'area': 'all'}, 'steps, trapezoids'),
     ([[1, 2]], [[1]], {}, 'differ in shape'),
     ([[3, 1]], [[1, 2]], {}, 'query 0 has 2 relevant of 1 items in group 1'),
     ([[1.0]], [[1]], {}, 'must be integers'),

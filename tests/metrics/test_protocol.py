@@ -15,6 +15,9 @@ def test_one_line():
   assert str(EvaluationProtocol(denominator='min', empty='skip')) == (
     'mAP@ALL ties=expected denominator=min empty=skip'
   )
+  assert str(EvaluationProtocol(area='trapezoids')).endswith(
+    'empty=zero area=trapezoids'
+  )
 
 
 def test_digest_is_of_the_fields_alone():
@@ -24,6 +27,7 @@ def test_digest_is_of_the_fields_alone():
     EvaluationProtocol(denominator='min'),
     EvaluationProtocol(empty='skip'),
     EvaluationProtocol(ties='best'),
+    EvaluationProtocol(area='trapezoids'),
     EvaluationProtocol(ties='database_order'),
   ]
   assert len({p.digest() for p in protocols}) == len(protocols)
@@ -49,6 +53,7 @@ def test_frozen():
     ({'empty': 'drop'}, "'drop'; known: zero, skip"),
     ({'ties': 'random'}, "'random'; known: expected, database_order, best"),
     ({'ties': None}, 'known: expected'),
+    ({'area': 'all'}, "'all'; known: steps, trapezoids"),
   ],
 )
 def test_bad_values(kwargs, message, monkeypatch):

@@ -58,6 +58,30 @@ def test_in_plain_form_without_ties(name):
     assert abs(scores['tie_difference']) < 1e-12
 
 
+@pytest.mark.parametrize('backend', ['popcount', None])
+def test_revisited_oxford_and_paris(backend):
+  query, database = problems.codes(0, 12, 6), problems.codes(1, 200, 6)
+  rng = np.random.default_rng(0)
+  rows = [rng.permutation(200) for _ in query]
+  truth = [
+    {'easy': r[: i % 5], 'hard': r[5:9], 'junk': r[9:30]}
+    for i, r in enumerate(rows)
+  ]
+  for difficulty in ('easy', 'medium', 'hard'):
+    lists = metrics.revisited_ground_truth(truth, difficulty)
+    theirs = evaluators.revisitop(
+      query, database, lists.relevant, lists.ignored, evaluators.stable
+    )
+    ours = metrics.evaluate(
+      query,
+      database,
+      protocol=published_protocol('revisitop'),
+      ground_truth=lists,
+      backend=backend,
+    )
+    assert abs(ours['mAP'] - theirs) < 1e-12
+
+
 def test_an_unstable_sort_gives_another_number():
   args = problem(multi_label=False)
   plain = evaluators.deephash_pytorch(*args, 100, evaluators.unstable)

@@ -13,14 +13,18 @@ def orders(distances, relevant):
     yield [r for part in parts for r in part]
 
 
-def average_precision(ranked, at, denominator):
+def average_precision(ranked, at, denominator, area='steps'):
   """AP of one ranking, and whether its denominator is not 0."""
   at = len(ranked) if at is None else min(at, len(ranked))
   found, total = 0, 0.0
   for i in range(at):
     if ranked[i]:
       found += 1
-      total += found / (i + 1)
+      precision = found / (i + 1)
+      if area == 'trapezoids':
+        ahead = (found - 1) / i if i else 1.0
+        precision = (ahead + precision) / 2
+      total += precision
   divisor = {
     'retrieved': found,
     'relevant': sum(ranked),
@@ -29,10 +33,10 @@ def average_precision(ranked, at, denominator):
   return (total / divisor, 1) if divisor else (0.0, 0)
 
 
-def expected(distances, relevant, at, denominator):
+def expected(distances, relevant, at, denominator, area='steps'):
   """Means of both over all orders."""
   results = [
-    average_precision(ranked, at, denominator)
+    average_precision(ranked, at, denominator, area)
     for ranked in orders(distances, relevant)
   ]
   return tuple(sum(column) / len(results) for column in zip(*results))

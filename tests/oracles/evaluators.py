@@ -1,4 +1,4 @@
-"""Four public evaluators in our own words, each with the sort as an argument.
+"""Public evaluators in our own words, each with the sort as an argument.
 
 What each computes, and in which order, is as in its source; see
 `jaxhash.metrics.published`. `sort` takes distances and gives an order.
@@ -66,4 +66,21 @@ def thulab(query, database, query_labels, labels, R, sort):
     found = relevant[chosen[sort(distances[chosen])]]
     if found.any():
       values.append(_precision_sum(found, R))
+  return np.mean(values)
+
+
+def revisitop(query, database, relevant, ignored, sort):
+  """Mean of the areas by trapezoids, over the queries that have positives."""
+  values = []
+  for code, positive, junk in zip(query, relevant, ignored):
+    if not len(positive):
+      continue
+    ranked = sort(-(database.astype(int) @ code))
+    kept = ranked[~np.isin(ranked, junk)]
+    places = np.flatnonzero(np.isin(kept, positive))
+    area = 0.0
+    for j, place in enumerate(places):
+      before = 1.0 if place == 0 else j / place
+      area += (before + (j + 1) / (place + 1)) / 2
+    values.append(area / len(positive))
   return np.mean(values)

@@ -31,6 +31,7 @@ def scan_stable(
   cut_offs: Sequence[int],
   *,
   same: bool,
+  trapezoids: bool = False,
 ) -> tuple[Array, Array]:
   """Sums of precisions where equally near items keep the database's order.
 
@@ -48,6 +49,8 @@ def scan_stable(
     cut_offs: numbers of items; the sum is up to the last of them.
     same: relevant is what has the same first word of labels, not what has a
       bit in common.
+    trapezoids: take the mean of each precision and the one just before the
+      item, which is 1 for the first item.
 
   Returns:
     The sums of the precisions at the relevant items among the first of the
@@ -84,6 +87,7 @@ def scan_stable(
       query_labels,
       database_labels,
       same,
+      trapezoids,
       typed_marks,
       place,
       found_place,
@@ -125,6 +129,7 @@ def _scan_stable(
   query_labels,
   database_labels,
   same,
+  trapezoids,
   marks,
   place,
   found_place,
@@ -166,6 +171,10 @@ def _scan_stable(
           found_place[i, d] += 1
           rank = place[i, d]
           if rank <= cut_offs[-1]:
-            precisions[i] += found_place[i, d] / rank
+            precision = found_place[i, d] / rank
+            if trapezoids:
+              ahead = (found_place[i, d] - 1) / (rank - 1) if rank > 1 else 1.0
+              precision = (precision + ahead) / 2
+            precisions[i] += precision
           for c in range(len(cut_offs)):
             found[i, c] += rank <= cut_offs[c]
