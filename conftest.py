@@ -7,12 +7,22 @@ os.environ['XLA_FLAGS'] = (
 )
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
+import hashlib
 import pathlib
+import tempfile
 
 import hypothesis
 import jax
 import pytest
 from absl import flags
+
+# Numba looks for changes in the file of a function, not in those it calls.
+KERNELS = pathlib.Path(__file__).parent.glob('jaxhash/search/native/*.py')
+DIGEST = hashlib.sha256(b''.join(p.read_bytes() for p in sorted(KERNELS)))
+os.environ.setdefault(
+  'NUMBA_CACHE_DIR',
+  f'{tempfile.gettempdir()}/jaxhash-numba-{DIGEST.hexdigest()[:12]}',
+)
 
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 flags.FLAGS.mark_as_parsed()  # tfds reads flags even outside an absl app

@@ -3,16 +3,16 @@
   python -m benchmarks.evaluation --peers=FOLDER
 
 FOLDER has clones of swuxyj/DeepHash-pytorch, kamwoh/orthohash (needs PyTorch),
-thuml/HashNet and thulab/DeepHash, those that there are. A peer gets the first
---peer_queries queries, and its time is scaled to all: the cost of each is
-linear in them. For jaxhash all queries are timed, with everything that
-`metrics.evaluate` computes beside mAP. The difference of mAP is to the same
-evaluator with a stable sort, on the same queries.
+thuml/HashNet and thulab/DeepHash, those that there are. A peer is timed on
+--peer_queries and on a quarter of them, and the line through both gives its
+time for all; its peak memory is that of --peer_queries. For jaxhash all queries
+are timed, with everything that `metrics.evaluate` computes beside mAP, and the
+peak includes what Numba loads. The difference of mAP is to the same evaluator
+with a stable sort, on the same queries.
 """
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import subprocess
 import sys
@@ -59,8 +59,13 @@ def main(argv: list[str]) -> None:
   if SETTING.value is None:  # a process each, so that peaks are their own
     for name in SETTINGS:
       subprocess.run(
-        [sys.executable, '-m', __spec__.name, f'--setting={name}']
-        + [f for f in sys.argv[1:] if f.startswith('--')],
+        [
+          sys.executable,
+          '-m',
+          __spec__.name,
+          *sys.argv[1:],
+          f'--setting={name}',
+        ],
         check=True,
       )
     return
@@ -105,14 +110,13 @@ def _rows(setting: Setting) -> list[list[Any]]:
   floats = [x.astype(np.float32) for x in codes]
   at = setting.at or setting.database
   args = (floats[0][some], floats[1], labels[0][some], labels[1], at)
-  share = len(args[0]) / setting.queries
   for name in ('plain NumPy', *PEERS):
     try:
       peers = _peers(name)
     except (FileNotFoundError, ImportError) as e:
       rows.append([name, f'not at hand: {type(e).__name__}', '', '', ''])
       continue
-    found = measure(functools.partial(peers[0], *args), repeats=1)
+    found, scaled = _timed(peers[0], args, setting.queries)
     difference = ''
     if name != 'plain NumPy':
       protocol = metrics.published_protocol(name, at)
@@ -120,11 +124,24 @@ def _rows(setting: Setting) -> list[list[Any]]:
         codes[0][some], codes[1], given[0][some], given[1], protocol
       )
       difference = f'{abs(score["mAP"] - peers[1](*args)):.1e}'
-    scaled = found.seconds / share
     rows.append(
       [name, f'{scaled:.1f}', f'{scaled / seconds:.0f}', _mb(found), difference]
     )
   return rows
+
+
+def _timed(peer: Any, args: Any, queries: int) -> tuple[Any, float]:
+  """What was measured, and the seconds that all queries would take."""
+  query, database, query_labels, labels, at = args
+  few = max(1, len(query) // 4)
+  peer(query[:1], database, query_labels[:1], labels, at)  # to warm up
+  first = measure(
+    lambda: peer(query[:few], database, query_labels[:few], labels, at),
+    repeats=1,
+  )
+  found = measure(lambda: peer(*args), repeats=1)
+  each = (found.seconds - first.seconds) / (len(query) - few)
+  return found, found.seconds + max(each, 0.0) * (queries - len(query))
 
 
 def _peers(name: str) -> tuple[Any, Any]:

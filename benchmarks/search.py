@@ -6,10 +6,14 @@ Top-100 against `faiss.IndexBinaryFlat(use_heap=False)`, all items within a
 radius of 2 by an index against a scan (`jaxhash` and `faiss.range_search`),
 and the cost of a pair of query and item, which stays the same where cost is
 linear. Evenly spread codes, which index best, and codes around 100 centers.
+`same` compares distances (items, too, for the radius); `peak MB` of the radius
+is that of building the index.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import faiss
@@ -24,7 +28,7 @@ NUM_BITS = flags.DEFINE_integer('num_bits', 64, 'A multiple of 8.')
 K = flags.DEFINE_integer('k', 100, 'Nearest items.')
 PAIRS = flags.DEFINE_float('pairs', 1e9, 'Queries times items of a scan.')
 BACKEND = flags.DEFINE_string('backend', None, 'As of search.top_k.')
-THREADS = flags.DEFINE_integer('threads', 2, 'Threads of faiss.')
+THREADS = flags.DEFINE_integer('threads', 2, 'CPUs for all.')
 
 RADIUS = 2
 COLUMNS = ['items', 'queries', 'ours', 'peer', 'ratio', 'peak MB', 'same']
@@ -34,7 +38,13 @@ def main(argv: list[str]) -> None:
   """Prints the tables."""
   del argv
   logging.set_verbosity(logging.ERROR)
-  faiss.omp_set_num_threads(THREADS.value)
+  if NUM_BITS.value % 8:
+    sys.exit('error: --num_bits must be a multiple of 8, as faiss wants it')
+  if min(map(int, SIZES.value)) < K.value:
+    sys.exit(f'error: --sizes must be at least --k={K.value}')
+  cpus = sorted(os.sched_getaffinity(0))[: THREADS.value]
+  os.sched_setaffinity(0, cpus)
+  faiss.omp_set_num_threads(len(cpus))
   for kind in ('spread', 'structured'):
     tables: list[list[list[Any]]] = [[], [], []]
     for size in map(int, SIZES.value):

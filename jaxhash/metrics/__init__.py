@@ -17,12 +17,12 @@ from jaxhash.metrics.graded import (
   hierarchical_precision,
   ndcg_at_k,
 )
+from jaxhash.metrics.ground_truth import GroundTruth, revisited_ground_truth
 from jaxhash.metrics.health import code_health, codeword_health
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.published import published_protocol
 from jaxhash.metrics.ranking import ranking_histograms
 from jaxhash.metrics.ranking_evaluation import evaluate_ranking, score_ranking
-from jaxhash.metrics.relevance import GroundTruth, revisited_ground_truth
 from jaxhash.metrics.retrieval import (
   precision_at_k,
   precision_recall_at_k,

@@ -76,8 +76,20 @@ TAXONOMY = flags.DEFINE_string(
   None,
   'File of a class hierarchy, or cifar100: what items are worth.',
 )
+CLASS_NAMES = flags.DEFINE_string(
+  'class_names',
+  None,
+  'Text file, a class a line in the order of the labels; needed for a taxonomy '
+  'of parent-child lines or nested names, which do not say the order.',
+)
+SIMILARITY = flags.DEFINE_enum(
+  'similarity', 'height', ['height', 'wu_palmer'], 'In the taxonomy.'
+)
 BOOTSTRAP = flags.DEFINE_integer(
-  'bootstrap', 1000, 'Resamples for the 95% intervals; 0 for none.'
+  'bootstrap',
+  1000,
+  'Resamples for the 95% intervals; 0 for none.',
+  lower_bound=0,
 )
 BY_CLASS = flags.DEFINE_bool('by_class', False, 'Also a table of the classes.')
 JSON = flags.DEFINE_string('json', None, 'File for all results.')
@@ -109,9 +121,23 @@ def _run() -> None:
   for file in (JSON.value, SAVE.value):
     if file and not pathlib.Path(file).absolute().parent.is_dir():
       raise ValueError(f'there is no folder for {file}')
+    if file and pathlib.Path(file).is_dir():
+      raise ValueError(f'{file} is a folder, not a file')
   files = [_read(flag.value) for flag in (*NEEDED, QUERY_IDS, DATABASE_IDS)]
   query, database, query_labels, database_labels, *ids = files
   protocol = _protocol(len(database))
+  if other is not None:  # before any work, lest it be lost
+    given = {
+      'num_query': len(query),
+      'num_database': len(database),
+      'protocol': str(protocol),
+    }
+    for fact, value in given.items():
+      if other.facts[fact] != value:
+        raise ValueError(
+          f'{COMPARE.value} is of another {fact}: {other.facts[fact]}, not '
+          f'{value}'
+        )
   scores = metrics.score_codes(
     query,
     database,
@@ -134,22 +160,20 @@ def _run() -> None:
     scores, bootstrap=BOOTSTRAP.value, by_class=BY_CLASS.value
   )
   if other is not None:
-    if other.facts['protocol_digest'] != results['protocol_digest']:
-      raise ValueError(
-        f'{COMPARE.value} was scored by {other.facts["protocol"]}'
-      )
     results['comparison'] = {
       'with': COMPARE.value,
-      **metrics.compare(other.values['mAP'], scores.values['mAP']),
+      **metrics.compare(other, scores),
     }
   results['code_health'] = metrics.code_health(
     database, num_bits=NUM_BITS.value
   )
-  print(_table(results))
   if SAVE.value:
     scores.save(SAVE.value)
   if JSON.value:
-    pathlib.Path(JSON.value).write_text(json.dumps(results, indent=2) + '\n')
+    pathlib.Path(JSON.value).write_text(
+      json.dumps(results, indent=2, allow_nan=False) + '\n'
+    )
+  print(_table(results))
 
 
 def _read(path: str | None) -> Any:
@@ -157,7 +181,7 @@ def _read(path: str | None) -> Any:
     return None
   try:
     array = np.load(path, mmap_mode='r')
-  except ValueError as e:
+  except (EOFError, ValueError) as e:
     raise ValueError(f'{path} is no .npy file of numbers: {e}') from e
   if not isinstance(array, np.ndarray):
     raise ValueError(f'{path} is no .npy file, but one of several arrays')
@@ -194,10 +218,30 @@ def _similarity() -> np.ndarray | None:
     if HIERARCHICAL_AT.value:
       raise ValueError('--hierarchical_at needs --taxonomy=FILE')
     return None
+  if not HIERARCHICAL_AT.value and not NDCG_AT.value:
+    raise ValueError('--taxonomy is for --hierarchical_at and --ndcg_at')
   if TAXONOMY.value == 'cifar100':
-    return taxonomy.similarities(taxonomy.cifar100())
-  path = pathlib.Path(TAXONOMY.value)
-  return taxonomy.similarities(taxonomy.read_taxonomy(path))
+    tree = taxonomy.cifar100()
+  else:
+    path = pathlib.Path(TAXONOMY.value)
+    names = None
+    if CLASS_NAMES.value is not None:
+      names = pathlib.Path(CLASS_NAMES.value).read_text().splitlines()
+    elif not _says_the_order(path):
+      raise ValueError(
+        f'{path} does not say the order of labels: --class_names'
+      )
+    tree = taxonomy.read_taxonomy(path, classes=names)
+  return taxonomy.similarities(tree, kind=SIMILARITY.value)
+
+
+def _says_the_order(path: pathlib.Path) -> bool:
+  """Whether a taxonomy file lists its classes in the order of labels."""
+  try:
+    content = json.loads(path.read_text())
+  except ValueError:
+    return False
+  return isinstance(content, dict) and 'classes' in content
 
 
 def _table(results: dict[str, Any]) -> str:

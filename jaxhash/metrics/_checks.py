@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from jaxhash._checks import check_int
 from jaxhash.metrics.distance_histograms import Histograms
 
-__all__ = ['check_counts', 'check_cut_offs', 'check_int']
-
-
-def check_int(name: str, value: Any, least: int) -> None:
-  """A number is an int of at least so much."""
-  if (
-    isinstance(value, bool)
-    or not isinstance(value, int | np.integer)
-    or value < least
-  ):
-    raise ValueError(
-      f'{name} must be an int of at least {least}, got {value!r}'
-    )
+__all__ = ['check_counts', 'check_cut_offs']
 
 
 def check_cut_offs(ks: Sequence[int]) -> None:
   """Numbers of items are ints of at least 1."""
+  if isinstance(ks, str) or not hasattr(ks, '__iter__'):
+    raise ValueError(f'several numbers of items are wanted, got {ks!r}')
   for k in ks:
     check_int('k', k, 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -47,10 +46,15 @@ class DatabaseBlocks:
     # Blocks of even size need the least padding, and share one compilation.
     blocks = -(-len(codes) // (block_size * devices))
     rows = -(-len(codes) // (blocks * devices)) * devices
-    self._prepared = prepare(codes, backend=backend).T
-    self._labels = jnp.asarray(labels)
-    self._starts = range(0, len(codes), rows)
-    self._rows = rows
+    prepared, classes = prepare(codes, backend=backend).T, jnp.asarray(labels)
+    self._blocks = [
+      self._placed(
+        _pad(prepared[start : start + rows], rows),
+        _pad(classes[start : start + rows], rows),
+        start + jnp.arange(rows) < len(codes),
+      )
+      for start in range(0, len(codes), rows)
+    ]
 
   def count(
     self, query: Codes, labels: np.ndarray, levels: Levels
@@ -72,6 +76,9 @@ class DatabaseBlocks:
       for x in (prepare(query, backend=self._backend).T, jnp.asarray(labels))
     )
     table = None if levels.table is None else jnp.asarray(levels.table)
+    if self._mesh is not None:
+      everywhere = NamedSharding(self._mesh, PartitionSpec())
+      queries, table = jax.device_put((queries, table), everywhere)
     total: Any = sum(
       np.asarray(
         _count(
@@ -83,25 +90,16 @@ class DatabaseBlocks:
           mesh=self._mesh,
         )
       )
-      for block in self._blocks()
+      for block in self._blocks
     )
     return np.array(total[:num_query])
 
-  def _blocks(self) -> Iterator[tuple[Array, Array, Array]]:
-    """Codes, labels, and for each row whether it is one and no padding."""
-    for start in self._starts:
-      codes, labels = (
-        _pad(x[start : start + self._rows], self._rows)
-        for x in (self._prepared, self._labels)
-      )
-      valid = start + jnp.arange(self._rows) < len(self._labels)
-      if self._mesh is None:
-        yield codes, labels, valid
-      else:
-        sharding = NamedSharding(
-          self._mesh, PartitionSpec(self._mesh.axis_names)
-        )
-        yield jax.device_put((codes, labels, valid), sharding)
+  def _placed(self, *block: Array) -> tuple[Array, ...]:
+    """Codes, labels and whether a row is one and no padding, on the devices."""
+    if self._mesh is None:
+      return block
+    sharding = NamedSharding(self._mesh, PartitionSpec(self._mesh.axis_names))
+    return jax.device_put(block, sharding)
 
 
 @functools.partial(jax.jit, static_argnames=('num_bits', 'num_levels', 'mesh'))

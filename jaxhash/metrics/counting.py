@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 from jax.sharding import Mesh
 
+from jaxhash._checks import check_int
 from jaxhash.metrics._device_counts import DatabaseBlocks
 from jaxhash.metrics.distance_histograms import GradedHistograms, Histograms
+from jaxhash.metrics.ground_truth import GroundTruth
 from jaxhash.metrics.levels import BINARY, Levels, read_levels
 from jaxhash.metrics.ranking import Stable
-from jaxhash.metrics.relevance import (
-  RELEVANT,
-  GroundTruth,
-  Relevance,
-  read_relevance,
-)
+from jaxhash.metrics.relevance import RELEVANT, Relevance, read_relevance
 from jaxhash.search.codes import AnyArray, Codes, check_same_bits, read_codes
 from jaxhash.search.hamming import choose_backend
 
@@ -195,11 +192,9 @@ class Counter:
     backend: str | None = None,
     mesh: Mesh | None = None,
   ):
-    if block_size < 1:
-      raise ValueError(f'block_size must be at least 1, got {block_size}')
+    check_int('block_size', block_size, 1)
     self.backend = choose_backend(backend, native=mesh is None)
     self._relevance = relevance
-    self._num_bits = query.num_bits
     self._query = query
     if self.backend == 'native':
       from jaxhash.metrics._native_counts import NativeDatabase

@@ -78,17 +78,17 @@ class GradedHistograms:
     return GradedHistograms(self.counts + other.counts, self.gains)
 
 
-def order_ties(histograms: T, ties: str) -> T:
-  """Cuts each group into groups that are in the best or the worst order.
+def order_ties(histograms: Histograms, ties: str) -> Histograms:
+  """Cuts each group into two that are in the best or the worst order.
 
   Args:
-    histograms: of any kind.
-    ties: `best`: items of more gain, or relevant ones, come first. `worst`:
-      they come last. `expected`: as they are.
+    histograms: of any distances.
+    ties: `best`: relevant items come first. `worst`: they come last.
+      `expected`: groups are left as they are.
 
   Returns:
-    Histograms of as many more groups as there are levels, on the host. What
-    is expected of them is what the order gives.
+    Histograms of twice as many groups, on the host. What is expected of them
+    is what the order gives.
 
   Raises:
     ValueError: `ties` is something else.
@@ -105,20 +105,12 @@ def order_ties(histograms: T, ties: str) -> T:
   if ties not in ('best', 'worst'):
     raise ValueError(f'ties must be expected, best or worst, got {ties!r}')
   step = -1 if ties == 'best' else 1
-  if isinstance(histograms, Histograms):
-    relevant = np.asarray(histograms.relevant)
-    irrelevant = np.asarray(histograms.all) - relevant
-    parts = np.stack([irrelevant, relevant], axis=2)[:, :, ::step]
-    found = np.stack([np.zeros_like(relevant), relevant], axis=2)[:, :, ::step]
-    shape = len(relevant), -1
-    return Histograms(parts.reshape(shape), found.reshape(shape))
-  counts = np.asarray(histograms.counts)
-  num_query, groups, levels = counts.shape
-  cells = np.zeros((num_query, groups, levels, levels), counts.dtype)
-  each = np.arange(levels)
-  cells[:, :, each, each] = counts
-  cells = cells[:, :, ::step].reshape(num_query, groups * levels, levels)
-  return GradedHistograms(cells, histograms.gains)
+  relevant = np.asarray(histograms.relevant)
+  irrelevant = np.asarray(histograms.all) - relevant
+  parts = np.stack([irrelevant, relevant], axis=2)[:, :, ::step]
+  found = np.stack([np.zeros_like(relevant), relevant], axis=2)[:, :, ::step]
+  shape = len(relevant), -1
+  return Histograms(parts.reshape(shape), found.reshape(shape))
 
 
 def sum_over_hosts(histograms: T) -> T:

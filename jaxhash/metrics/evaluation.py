@@ -8,10 +8,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jaxhash.metrics.counting import Counter
+from jaxhash.metrics.ground_truth import GroundTruth
 from jaxhash.metrics.levels import read_levels
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.ranking import graded_order_histograms, stable_ranking
-from jaxhash.metrics.relevance import GroundTruth, read_relevance
+from jaxhash.metrics.relevance import read_relevance
 from jaxhash.metrics.retrieval import curve_of_sums, curve_sums
 from jaxhash.metrics.scores import (
   Measures,
@@ -181,6 +182,7 @@ def score_codes(
     query_ids,
     database_ids,
   )
+  measures.check_levels(similarity)
   levels = read_levels(relevance, similarity)
   counter = Counter(
     query,
@@ -197,6 +199,9 @@ def score_codes(
   rows = COUNTS_AT_A_TIME // size
   if sort:
     rows = min(rows, PAIRS_AT_A_TIME // num_database)
+  if in_order and measures.graded:
+    farthest = measures.farthest + relevance.marks.most()
+    rows = min(rows, PAIRS_AT_A_TIME // (farthest * len(levels.gains)))
   at = num_database if protocol.at is None else protocol.at
   ks = measures.precision_at
   parts: list[dict[str, Score]] = []
@@ -233,4 +238,4 @@ def score_codes(
       'recall': recall[shown].tolist(),
     },
   }
-  return join_scores(parts, protocol, num_database, relevance.query, facts)
+  return join_scores(parts, protocol, num_database, relevance, facts)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from jaxhash.metrics._checks import check_cut_offs, check_int
+from jaxhash._checks import check_int
+from jaxhash.metrics._checks import check_cut_offs
 from jaxhash.metrics.distance_histograms import GradedHistograms
+from jaxhash.metrics.protocol import check_choice
 
 __all__ = [
   'average_hierarchical_precision',
@@ -20,7 +22,10 @@ NUMBERS_AT_A_TIME = 2**20
 
 
 def ndcg_at_k(
-  histograms: GradedHistograms, ks: Sequence[int]
+  histograms: GradedHistograms,
+  ks: Sequence[int],
+  *,
+  ties: str = 'expected',
 ) -> tuple[Float64[np.ndarray, 'query ks'], Bool[np.ndarray, 'query']]:
   r"""Normalised discounted cumulative gain, expected over all orders of ties.
 
@@ -33,13 +38,14 @@ def ndcg_at_k(
   Args:
     histograms: counts by gain, nearest group first.
     ks: numbers of items, each at least 1.
+    ties: `expected`, `best` or `worst`.
 
   Returns:
     From 0 to 1 for each query and k, 0 where no item has a gain; and where
     one has.
 
   Raises:
-    ValueError: a k is no int of at least 1.
+    ValueError: a k is no int of at least 1, or `ties` is unknown.
 
   Example:
     >>> ranked = GradedHistograms(
@@ -52,7 +58,7 @@ def ndcg_at_k(
   Techniques", TOIS 2002; of ties: McSherry and Najork, ECIR 2008.
   """
   check_cut_offs(ks)
-  items, gain, best_items, best_gain = _ranked(histograms)
+  items, gain, best_items, best_gain = _ranked(histograms, ties)
   most = max(ks, default=1)
   discounts = np.zeros(most + 1)
   np.cumsum(1 / np.log2(np.arange(2, most + 2)), out=discounts[1:])
@@ -71,7 +77,7 @@ def ndcg_at_k(
 
 
 def hierarchical_precision(
-  histograms: GradedHistograms, k: int
+  histograms: GradedHistograms, k: int, *, ties: str = 'expected'
 ) -> tuple[Float64[np.ndarray, 'query k'], Bool[np.ndarray, 'query']]:
   r"""Hierarchical precision of the first 1, 2, ... k items.
 
@@ -86,13 +92,14 @@ def hierarchical_precision(
   Args:
     histograms: counts by similarity, nearest group first.
     k: number of items, at least 1. Beyond the database HP stays as it is.
+    ties: `expected`, `best` or `worst`.
 
   Returns:
     From 0 to 1 for each query and rank, 0 where nothing is similar; and where
     something is.
 
   Raises:
-    ValueError: k is no int of at least 1.
+    ValueError: k is no int of at least 1, or `ties` is unknown.
 
   Example:
     >>> similarity = [1.0, 0.5, 1.0, 0.0, 0.5]
@@ -109,7 +116,7 @@ def hierarchical_precision(
   after the fact, which differs where the query is not among its own class.
   """
   check_int('k', k, 1)
-  items, gain, best_items, best_gain = _ranked(histograms)
+  items, gain, best_items, best_gain = _ranked(histograms, ties)
   ranks = np.arange(1, k + 1)
   values = np.empty((len(items), k))
   totals = [np.cumsum(x, axis=1) for x in (gain, best_gain)]
@@ -123,7 +130,11 @@ def hierarchical_precision(
 
 
 def average_hierarchical_precision(
-  histograms: GradedHistograms, k: int, *, rule: str = 'trapezoid'
+  histograms: GradedHistograms,
+  k: int,
+  *,
+  rule: str = 'trapezoid',
+  ties: str = 'expected',
 ) -> tuple[Float64[np.ndarray, 'query'], Bool[np.ndarray, 'query']]:
   r"""Average hierarchical precision, the area under HP@1 to HP@k.
 
@@ -136,13 +147,14 @@ def average_hierarchical_precision(
     k: number of items, at least 1.
     rule: `trapezoid`, by which a perfect ranking has (k - 1) / k, as it is
       published; or `mean`, the mean of HP@1 to HP@k, by which it has 1.
+    ties: `expected`, `best` or `worst`.
 
   Returns:
     For each query, 0 where nothing is similar; and where something is. The
     mean over queries is mAHP@k.
 
   Raises:
-    ValueError: k is no int of at least 1, or an unknown rule.
+    ValueError: k is no int of at least 1, or a rule is unknown.
 
   Example:
     >>> similarity = [1.0, 0.5, 1.0, 0.0, 0.5]
@@ -161,7 +173,7 @@ def average_hierarchical_precision(
   values, similar = [], []
   for i in range(0, len(counts), rows):
     part = GradedHistograms(counts[i : i + rows], histograms.gains)
-    precision, answerable = hierarchical_precision(part, k)
+    precision, answerable = hierarchical_precision(part, k, ties=ties)
     ends = (precision[:, 0] + precision[:, -1]) / 2
     area = precision.sum(axis=1) - (ends if rule == 'trapezoid' else 0)
     values.append(area / k)
@@ -169,7 +181,7 @@ def average_hierarchical_precision(
   return np.concatenate(values), np.concatenate(similar)
 
 
-def _ranked(histograms: GradedHistograms) -> tuple[np.ndarray, ...]:
+def _ranked(histograms: GradedHistograms, ties: str) -> tuple[np.ndarray, ...]:
   """Edges and gains of the groups, and of those of the best order.
 
   Edges are numbers of items, `[query, groups + 1]`.
@@ -187,9 +199,18 @@ def _ranked(histograms: GradedHistograms) -> tuple[np.ndarray, ...]:
       f'{gains}'
     )
   total = counts.sum(axis=1, dtype=np.int64)[:, ::-1]
+  if ties == 'expected':
+    items = counts.sum(axis=2, dtype=np.int64)
+    gained = counts @ gains
+  else:  # each level of a group is a group of its own
+    check_choice('order', ties)
+    step = -1 if ties == 'best' else 1
+    ordered = counts[:, :, ::step].astype(np.int64)
+    items = ordered.reshape(len(counts), -1)
+    gained = (ordered * gains[::step]).reshape(items.shape)
   return (
-    _edges(counts.sum(axis=2, dtype=np.int64)),
-    counts @ gains,
+    _edges(items),
+    gained,
     _edges(total),
     total * gains[::-1],
   )

@@ -81,8 +81,10 @@ def read_levels(
     raise ValueError(
       f'similarity must be [classes, classes], got {list(similarity.shape)}'
     )
-  if relevance.multi_hot:
-    raise ValueError('a similarity of classes needs one label an item')
+  if relevance.kind != 'labels':
+    raise ValueError(
+      f'a similarity of classes needs one label an item, got {relevance.kind}'
+    )
   if not (np.isfinite(similarity) & (similarity >= 0)).all():
     a, b = np.argwhere(~(np.isfinite(similarity) & (similarity >= 0)))[0]
     raise ValueError(

@@ -7,12 +7,16 @@ import hashlib
 import json
 from typing import Any
 
+import numpy as np
+
 __all__ = ['EvaluationProtocol', 'check_at', 'check_choice']
 
 KNOWN = {
   'denominator': ('retrieved', 'relevant', 'min'),
   'empty': ('zero', 'skip'),
   'area': ('steps', 'trapezoids'),
+  'order': ('expected', 'best', 'worst'),
+  'empty_balls': ('zero', 'skip'),
   'ties': ('expected', 'database_order', 'best', 'worst'),
 }
 
@@ -54,7 +58,9 @@ class EvaluationProtocol:
 
   def __post_init__(self) -> None:
     check_at(self.at)
-    for field in KNOWN:
+    if self.at is not None:  # NumPy's ints are no JSON
+      object.__setattr__(self, 'at', int(self.at))
+    for field in ('denominator', 'empty', 'ties', 'area'):
       check_choice(field, getattr(self, field))
 
   def __str__(self) -> str:
@@ -79,7 +85,7 @@ def check_at(at: Any) -> None:
   """A cut-off is None or an int of at least 1."""
   if at is None:
     return
-  if isinstance(at, bool) or not isinstance(at, int) or at < 1:
+  if isinstance(at, bool) or not isinstance(at, int | np.integer) or at < 1:
     raise ValueError(f'at must be None (all) or an int >= 1, got {at!r}')
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxhash.metrics._checks import check_int
+from jaxhash._checks import check_int
 from jaxhash.metrics.protocol import EvaluationProtocol
 
 __all__ = ['EVALUATORS', 'published_protocol']

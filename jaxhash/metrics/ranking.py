@@ -182,19 +182,28 @@ def stable_ranking(
   )
 
 
-def check_distances(distances: Any) -> np.ndarray:
-  """Distances on the host, after checks; bfloat16 and the like as float32."""
+def check_distances(distances: Any, *, first: int = 0) -> np.ndarray:
+  """Distances on the host, after checks; bfloat16 and the like as float32.
+
+  Args:
+    distances: of some queries, `[query, database]`.
+    first: the number of the first of them.
+  """
   distances = np.asarray(distances)
   if distances.ndim != 2 or 0 in distances.shape:
     raise ValueError(
       'distances must be [query, database], neither empty, got '
       f'{list(distances.shape)}'
     )
+  if distances.dtype.kind in 'cOSU':
+    raise ValueError(f'distances must be real numbers, got {distances.dtype}')
   if distances.dtype.kind not in 'iufb':
     distances = distances.astype(np.float32)
   if distances.dtype.kind == 'f' and np.isnan(distances).any():
     row, item = np.argwhere(np.isnan(distances))[0].tolist()
-    raise ValueError(f'the distance of query {row} to item {item} is NaN')
+    raise ValueError(
+      f'the distance of query {first + row} to item {item} is NaN'
+    )
   return distances
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxhash.metrics.ground_truth import GroundTruth
 from jaxhash.metrics.levels import read_levels
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.ranking import (
@@ -17,7 +18,7 @@ from jaxhash.metrics.ranking import (
   ranking_histograms,
   stable_ranking,
 )
-from jaxhash.metrics.relevance import GroundTruth, read_relevance
+from jaxhash.metrics.relevance import read_relevance
 from jaxhash.metrics.retrieval import precision_recall_at_k
 from jaxhash.metrics.scores import (
   Measures,
@@ -157,6 +158,7 @@ def score_ranking(
     query_ids,
     database_ids,
   )
+  measures.check_levels(similarity)
   levels = read_levels(relevance, similarity)
   in_order = protocol.ties == 'database_order'
   points = np.unique(
@@ -165,8 +167,12 @@ def score_ranking(
   parts: list[dict[str, Score]] = []
   precision, recall = np.zeros((2, len(points)))
   answerable = 0
-  for part in query_parts(num_query, PAIRS_AT_A_TIME // num_database, progress):
-    block = check_distances(read_array(rows_of(part)))
+  rows = PAIRS_AT_A_TIME // num_database
+  if measures.graded:
+    groups = min(measures.farthest + 1, num_database)
+    rows = min(rows, PAIRS_AT_A_TIME // (groups * len(levels.gains)))
+  for part in query_parts(num_query, rows, progress):
+    block = check_distances(read_array(rows_of(part)), first=part.start)
     if block.shape != (part.stop - part.start, num_database):
       raise ValueError(
         f'the distances of {part.stop - part.start} queries must be '
@@ -194,14 +200,14 @@ def score_ranking(
     curve = precision_recall_at_k(histograms, points)
     precision, recall = precision + curve[0].sum(0), recall + curve[1].sum(0)
     answerable += int(histograms.relevant.any(axis=1).sum())
-  curve_facts = {
-    'at': points,
-    'precision': (precision / num_query).tolist(),
-    'recall': (recall / max(answerable, 1)).tolist(),
+  facts: dict[str, Any] = {
+    'pr_curve': {
+      'at': points,
+      'precision': (precision / num_query).tolist(),
+      'recall': (recall / max(answerable, 1)).tolist(),
+    }
   }
-  return join_scores(
-    parts, protocol, num_database, relevance.query, {'pr_curve': curve_facts}
-  )
+  return join_scores(parts, protocol, num_database, relevance, facts)
 
 
 def _read_distances(

@@ -3,91 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
 from jaxhash import similarity
+from jaxhash.metrics.ground_truth import GroundTruth
 from jaxhash.search.codes import AnyArray, read_array
 
 __all__ = [
-  'GroundTruth',
   'Marks',
   'Relevance',
   'read_relevance',
-  'revisited_ground_truth',
 ]
 
 RELEVANT, IGNORED = 1, 2
 UNKNOWN = -1  # the label of what has none
-
-
-@dataclasses.dataclass(frozen=True)
-class GroundTruth:
-  """Which items are relevant to each query, as lists.
-
-  Attributes:
-    relevant: rows of the database for each query.
-    ignored: rows that do not count for a query, as if they were not in the
-      database ("junk"); None for none.
-
-  Example:
-    >>> truth = GroundTruth(relevant=[[0, 4], [2]], ignored=[[1], []])
-    >>> len(truth)
-    2
-  """
-
-  relevant: Sequence[Sequence[int] | np.ndarray]
-  ignored: Sequence[Sequence[int] | np.ndarray] | None = None
-
-  def __len__(self) -> int:
-    return len(self.relevant)
-
-
-def revisited_ground_truth(
-  queries: Sequence[Mapping[str, Any]], difficulty: str
-) -> GroundTruth:
-  """The ground truth of ROxford and RParis, at one of three difficulties.
-
-  Args:
-    queries: what their `gnd_*.pkl` has under `gnd`: for each query a mapping
-      with lists `easy`, `hard` and `junk` of rows of the database.
-    difficulty: `easy` (easy ones are relevant, hard ones ignored), `medium`
-      (both are relevant) or `hard` (hard ones are relevant, easy ones
-      ignored); junk is always ignored.
-
-  Returns:
-    The lists.
-
-  Raises:
-    ValueError: an unknown difficulty.
-
-  Example:
-    >>> queries = [{'easy': [3], 'hard': [5], 'junk': [1]}]
-    >>> revisited_ground_truth(queries, 'hard')
-    GroundTruth(relevant=[[5]], ignored=[[1, 3]])
-
-  Source: Radenovic et al., "Revisiting Oxford and Paris: Large-Scale Image
-  Retrieval Benchmarking", CVPR 2018.
-
-  Their AP is that of `published_protocol('revisitop')`.
-  """
-  parts = {
-    'easy': (('easy',), ('junk', 'hard')),
-    'medium': (('easy', 'hard'), ('junk',)),
-    'hard': (('hard',), ('junk', 'easy')),
-  }
-  if difficulty not in parts:
-    raise ValueError(
-      f'unknown difficulty {difficulty!r}; known: {", ".join(parts)}'
-    )
-  relevant, ignored = (
-    [[int(i) for name in names for i in query[name]] for query in queries]
-    for names in parts[difficulty]
-  )
-  return GroundTruth(relevant, ignored)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,11 +59,13 @@ class Relevance:
     query: int32 `[query]`, -1 for unknown, or bool `[query, labels]`.
     database: of the same kind, `[database, ...]`.
     marks: what is known of single items.
+    kind: `labels`, `multi-hot labels` or `lists`.
   """
 
   query: np.ndarray
   database: np.ndarray
   marks: Marks
+  kind: str
 
   @property
   def multi_hot(self) -> bool:
@@ -140,7 +74,9 @@ class Relevance:
 
   def rows(self, rows: slice) -> Relevance:
     """The relevance to some queries."""
-    return Relevance(self.query[rows], self.database, self.marks.rows(rows))
+    return dataclasses.replace(
+      self, query=self.query[rows], marks=self.marks.rows(rows)
+    )
 
   def masks(
     self,
@@ -197,22 +133,31 @@ def read_relevance(
     query, database = (read_array(x) for x in (query_labels, database_labels))
     similarity.check_kinds(query, database)
     _check_rows('labels', query, database, num_query, num_database)
+    kind = 'multi-hot labels' if query.ndim == 2 else 'labels'
     if query.ndim == 2:
-      query, database = (np.asarray(x) > 0 for x in (query, database))
+      query, database = (
+        _read_multi_hot(x, name)
+        for x, name in ((query, 'query'), (database, 'database'))
+      )
     else:
       query, database = (
         np.asarray(x).clip(min=UNKNOWN).astype(np.int32)
         for x in (query, database)
       )
   else:
+    kind = 'lists'
+    if not isinstance(ground_truth, GroundTruth):
+      raise ValueError(
+        f'ground_truth must be a GroundTruth, got {type(ground_truth).__name__}'
+      )
     query = np.full(num_query, UNKNOWN, np.int32)
     database = np.full(num_database, UNKNOWN, np.int32)
-    for kind, lists in (
+    for mark, lists in (
       (RELEVANT, ground_truth.relevant),
       (IGNORED, ground_truth.ignored),
     ):
       if lists is not None:
-        parts.append(_read_lists(lists, kind, num_query, num_database))
+        parts.append(_read_lists(lists, mark, num_query, num_database))
   found = _joined(parts)
   order = np.lexsort((found[:, 1], found[:, 0]))
   twice = (np.diff(found[order, :2], axis=0) == 0).all(axis=1)
@@ -221,7 +166,20 @@ def read_relevance(
     raise ValueError(f'the ground truth has item {item} of query {row} twice')
   if query_ids is not None or database_ids is not None:
     parts.append(_same_ids(query_ids, database_ids, num_query, num_database))
-  return Relevance(query, database, _marks(_joined(parts), num_query))
+  return Relevance(query, database, _marks(_joined(parts), num_query), kind)
+
+
+def _read_multi_hot(labels: Any, name: str) -> np.ndarray:
+  """Bool; a column of class numbers is not taken for one label."""
+  labels = np.asarray(labels)
+  bad = (labels != 0) & (labels != 1) & (labels != -1)
+  if bad.any():
+    row, column = np.argwhere(bad)[0].tolist()
+    raise ValueError(
+      f'multi-hot {name} labels must be 0 or 1, but row {row}, label {column} '
+      f'is {labels[row, column]}; labels [n] are one class an item'
+    )
+  return labels if labels.dtype == np.bool_ else labels > 0
 
 
 def _read_lists(
@@ -232,9 +190,16 @@ def _read_lists(
     raise ValueError(
       f'{num_query} query codes, but the ground truth of {len(lists)} queries'
     )
-  counts = [len(x) for x in lists]
+  arrays = [np.asarray(x) for x in lists]
+  for query, array in enumerate(arrays):
+    if array.ndim != 1 or (len(array) and array.dtype.kind not in 'iu'):
+      raise ValueError(
+        f'the ground truth of query {query} must be rows of the database, got '
+        f'{array.dtype} {list(array.shape)}'
+      )
+  counts = [len(x) for x in arrays]
   items = np.concatenate(
-    [np.zeros(0, np.int64), *(np.asarray(x, np.int64) for x in lists)]
+    [np.zeros(0, np.int64), *(x.astype(np.int64) for x in arrays)]
   )
   rows = np.repeat(np.arange(num_query), counts)
   bad = (items < 0) | (items >= num_database)
@@ -257,11 +222,25 @@ def _same_ids(
     raise ValueError(
       f'query_ids and database_ids come together, got {given} alone'
     )
-  query, database = (read_array(x) for x in (query_ids, database_ids))
+  query, database = (
+    np.asarray(read_array(x)) for x in (query_ids, database_ids)
+  )
+  kinds = {'i': 'int', 'u': 'int', 'U': 'str', 'S': 'bytes'}
+  if (
+    query.ndim != 1
+    or database.ndim != 1
+    or query.dtype.kind not in kinds
+    or kinds[query.dtype.kind] != kinds.get(database.dtype.kind)
+  ):
+    raise ValueError(
+      'ids must be [n], of queries and database both integers or both text, '
+      f'got {query.dtype} {list(query.shape)} and {database.dtype} '
+      f'{list(database.shape)}'
+    )
   _check_rows('ids', query, database, num_query, num_database)
-  both = np.concatenate([np.asarray(query), np.asarray(database)])
-  if both.ndim != 1:
-    raise ValueError(f'ids must be [n], got {list(both.shape)}')
+  if {query.dtype.kind, database.dtype.kind} == {'i', 'u'}:
+    query, database = (x.astype(object) for x in (query, database))
+  both = np.concatenate([query, database])
   numbers = np.unique(both, return_inverse=True)[1]
   wanted, held = numbers[:num_query], numbers[num_query:]
   order = np.argsort(held, kind='stable')

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxhash.metrics._checks import check_counts, check_cut_offs, check_int
+from jaxhash._checks import check_int
+from jaxhash.metrics._checks import check_counts, check_cut_offs
 from jaxhash.metrics.distance_histograms import Histograms
 from jaxhash.metrics.protocol import check_choice
 
@@ -66,17 +67,23 @@ def precision_recall_at_k(
   """
   check_cut_offs(ks)
   n, r = check_counts(histograms)
-  before = n.cumsum(axis=1, dtype=np.int64) - n
-  share = r / np.maximum(n, 1)  # relevant ones of each place in a group
-  found = (
-    np.stack(
-      [(share * np.clip(k - before, 0, n)).sum(axis=1) for k in ks], axis=1
-    )
-    if len(ks)
-    else np.zeros((len(n), 0))
+  items, relevant = (x.cumsum(axis=1, dtype=np.int64) for x in (n, r))
+  total = items[:, -1:]
+  places = np.minimum(np.asarray(ks, np.int64)[None], total)
+  # The group of each place, of all queries by one search in one long array.
+  row = np.arange(len(n))[:, None]
+  shift = row * (total.max() + 1)
+  cells = np.searchsorted((items + shift).ravel(), (places + shift).ravel())
+  group = cells.reshape(places.shape) - row * n.shape[1]
+  n, r, items, found = (
+    np.take_along_axis(x, group, axis=1) for x in (n, r, items, relevant)
   )
-  total = np.maximum(r.sum(axis=1, keepdims=True), 1)
-  return found / np.asarray(ks, np.float64)[None], found / total
+  # Of the group that k divides, the share that is inside.
+  found = found - r + r / np.maximum(n, 1) * (places - (items - n))
+  return (
+    found / np.asarray(ks, np.float64)[None],
+    found / np.maximum(relevant[:, -1:], 1),
+  )
 
 
 def precision_recall_within_radius(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash.metrics._checks import check_cut_offs, check_int
+from jaxhash._checks import check_int
+from jaxhash.metrics._checks import check_cut_offs
 from jaxhash.metrics.average_precision import expected_average_precision
 from jaxhash.metrics.distance_histograms import (
   GradedHistograms,
@@ -25,6 +27,7 @@ from jaxhash.metrics.graded import (
 )
 from jaxhash.metrics.protocol import EvaluationProtocol, check_choice
 from jaxhash.metrics.ranking import Stable
+from jaxhash.metrics.relevance import IGNORED, Relevance
 from jaxhash.metrics.retrieval import (
   precision_recall_at_k,
   precision_recall_within_radius,
@@ -47,7 +50,8 @@ class Measures:
   """What is measured beside mAP.
 
   Attributes:
-    precision_at: numbers of items for precision and recall at k.
+    precision_at: numbers of items for precision and recall at k. Of all
+      three, those beyond the database are left out.
     ndcg_at: numbers of items for NDCG at k.
     hierarchical_at: numbers of items for HP and mAHP at k.
     radius: Hamming radius for precision and recall within it; None for none.
@@ -69,7 +73,7 @@ class Measures:
       check_cut_offs(ks)
     if self.radius is not None:
       check_int('radius', self.radius, 0)
-    check_choice('empty', self.empty_balls)
+    check_choice('empty_balls', self.empty_balls)
 
   @property
   def farthest(self) -> int:
@@ -80,6 +84,11 @@ class Measures:
   def graded(self) -> bool:
     """Whether any of them needs to know what items are worth."""
     return bool(self.ndcg_at or self.hierarchical_at)
+
+  def check_levels(self, similarity: object) -> None:
+    """Hierarchical precision needs to know how similar classes are."""
+    if self.hierarchical_at and similarity is None:
+      raise ValueError('hierarchical_at needs a similarity of classes')
 
   def inside(self, num_database: int) -> Measures:
     """Those that a database of this size has enough items for."""
@@ -126,7 +135,8 @@ class QueryScores:
       for part in ('values', 'weights')
       for name, array in getattr(self, part).items()
     }
-    np.savez(path, labels=self.labels, facts=json.dumps(self.facts), **arrays)
+    with open(path, 'wb') as file:  # by its name NumPy would add a suffix
+      np.savez(file, labels=self.labels, facts=json.dumps(self.facts), **arrays)
 
 
 def load_scores(path: str | os.PathLike[str]) -> QueryScores:
@@ -142,7 +152,7 @@ def load_scores(path: str | os.PathLike[str]) -> QueryScores:
     ValueError: it is another kind of file.
   """
   try:
-    with np.load(path) as arrays:
+    with open(path, 'rb') as file, np.load(file) as arrays:
       parts: dict[str, dict[str, np.ndarray]] = {'values': {}, 'weights': {}}
       for key in arrays.files:
         part, _, name = key.partition('/')
@@ -150,7 +160,13 @@ def load_scores(path: str | os.PathLike[str]) -> QueryScores:
           parts[part][name] = arrays[key]
       facts = json.loads(str(arrays['facts']))
       return QueryScores(**parts, labels=arrays['labels'], facts=facts)
-  except (KeyError, ValueError) as e:
+  except (
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+  ) as e:
     raise ValueError(f'{path} is no file of scores: {e}') from e
 
 
@@ -169,7 +185,7 @@ def join_scores(
   parts: Sequence[dict[str, Score]],
   protocol: EvaluationProtocol,
   num_database: int,
-  labels: np.ndarray,
+  relevance: Relevance,
   facts: dict[str, Any],
 ) -> QueryScores:
   """The scores of all queries, from those of some each."""
@@ -181,12 +197,14 @@ def join_scores(
     for i in (0, 1)
   )
   shared = {
-    'num_query': len(labels),
+    'num_query': len(relevance.query),
     'num_database': num_database,
+    'relevance': relevance.kind,
+    'ignored_pairs': int((relevance.marks.kind == IGNORED).sum()),
     'protocol': str(protocol),
     'protocol_digest': protocol.digest(),
   }
-  return QueryScores(values, weights, labels, shared | facts)
+  return QueryScores(values, weights, relevance.query, shared | facts)
 
 
 def score_counts(
@@ -230,7 +248,6 @@ def score_counts(
   ordered = histograms
   if ties in ('best', 'worst'):
     ordered = order_ties(histograms, ties)
-    graded = None if graded is None else order_ties(graded, ties)
   total = np.asarray(histograms.relevant).sum(axis=1)
   answerable = (total > 0).astype(float)
   precision, recall = precision_recall_at_k(ordered, measures.precision_at)
@@ -288,16 +305,17 @@ def _stable_average_precision(
 def _graded_scores(
   graded: GradedHistograms, protocol: EvaluationProtocol, measures: Measures
 ) -> dict[str, Score]:
+  ties = protocol.ties if protocol.ties in ('best', 'worst') else 'expected'
   scores: dict[str, Score] = {}
-  values, answerable = ndcg_at_k(graded, measures.ndcg_at)
+  values, answerable = ndcg_at_k(graded, measures.ndcg_at, ties=ties)
   counted = np.ones(len(values))
   if protocol.empty == 'skip':
     counted = answerable.astype(float)
   for i, k in enumerate(measures.ndcg_at):
     scores[f'NDCG@{k}'] = values[:, i], counted
   for k in measures.hierarchical_at:
-    precision, _ = hierarchical_precision(graded, k)
-    area, _ = average_hierarchical_precision(graded, k)
+    precision, _ = hierarchical_precision(graded, k, ties=ties)
+    area, _ = average_hierarchical_precision(graded, k, ties=ties)
     scores[f'HP@{k}'] = precision[:, -1], counted
     scores[f'mAHP@{k}'] = area, counted
   return scores

@@ -33,7 +33,8 @@ def summarize(
     `mAP`; `mAP_best` and `mAP_worst`, what it would be if relevant items
     always came first, or last, among equally distant ones; under another rule
     for ties than `expected` also `mAP_expected`, and `tie_difference`, how
-    much more the mAP is than that. `precision@k` and `recall@k` for each k;
+    much more the mAP is than that. `precision@k` and `recall@k` for
+    each k that the database has items for;
     `precision@radiusR`, `recall@radiusR` and `empty_balls@radiusR`, the share
     of queries with nothing within the radius, of which `empty_balls` says
     what they count in the precision; `NDCG@k`, `HP@k` and `mAHP@k`. Queries
@@ -43,8 +44,9 @@ def summarize(
     `recall` (means over queries, without those that retrieve nothing within
     the distance) at the distances where any query retrieves anything; empty
     where no query has a relevant item. With intervals `intervals`: the two
-    ends for each mean. By class `classes`: for each class (or label) that
-    queries have, in order, `class`, `num_query` and the means.
+    ends for each mean that any query counts in. By class `classes`: for each
+    class (or label) that queries have, in order, `class`, `num_query` and the
+    means.
 
   Raises:
     ValueError: an argument is out of range.
@@ -76,6 +78,7 @@ def summarize(
         seed=seed,
       )
       for name in names
+      if scores.weights[name].any()
     }
   if by_class:
     results['classes'] = [

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Int8, UInt32, UInt64
 
 from jaxhash import binarize
+from jaxhash._checks import check_int
 
 __all__ = ['AnyArray', 'Codes', 'check_same_bits', 'read_array', 'read_codes']
 
@@ -99,7 +100,7 @@ def read_codes(
       was read before is given back.
     name: what they are called in the error, such as `query codes`.
     num_bits: bits of a code. Needed for packed codes, and what says that
-      uint8 codes are packed.
+      uint8 codes are packed; codes of one bit never are.
 
   Returns:
     The codes in the form they came in; nothing is copied.
@@ -118,13 +119,11 @@ def read_codes(
       ...
     ValueError: query codes must be -1/+1 or 0/1, but row 0, bit 0 is 0.3
   """
-  if num_bits is not None and (
-    isinstance(num_bits, bool)
-    or not isinstance(num_bits, int | np.integer)
-    or num_bits < 1
-  ):
-    raise ValueError(f'num_bits must be an int of at least 1, got {num_bits!r}')
+  if num_bits is not None:
+    check_int('num_bits', num_bits, 1)
   if isinstance(codes, Codes):
+    if num_bits not in (None, codes.num_bits):
+      raise ValueError(f'{name} have {codes.num_bits} bits, not {num_bits}')
     return codes
   codes = read_array(codes)
   if codes.ndim != 2 or not _is_real(codes.dtype):

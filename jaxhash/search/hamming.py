@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Shaped
@@ -63,7 +66,8 @@ def choose_backend(backend: str | None = None, *, native: bool = False) -> str:
       )
     if not native_is_there():
       raise ImportError(
-        "backend='native' needs Numba: pip install 'jaxhash[search]'"
+        "backend='native' needs Numba (pip install 'jaxhash[search]') and a "
+        f'place for its cache (NUMBA_CACHE_DIR): {_native_error()}'
       )
   return backend
 
@@ -75,11 +79,23 @@ def native_is_there() -> bool:
     >>> native_is_there() in (True, False)
     True
   """
+  return _native_error() is None
+
+
+@functools.cache
+def _native_error() -> str | None:
+  """What keeps the kernels from being loaded; tried once in a process."""
   try:
-    from jaxhash.search import native
-  except (ImportError, RuntimeError):  # or Numba finds no place for its cache
-    return False
-  return bool(native)
+    import numba  # noqa: F401
+  except ImportError as e:
+    return str(e)
+  try:
+    from jaxhash.search import native  # noqa: F401
+  except (ImportError, RuntimeError) as e:
+    # Such as no folder that Numba may write to: slower is better than not.
+    warnings.warn(f'search and counting fall back to JAX: {e}', stacklevel=2)
+    return str(e)
+  return None
 
 
 def hamming_distances(

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Int32, Int64, UInt64
 
+from jaxhash._checks import check_int
 from jaxhash.search.codes import AnyArray, Codes, check_same_bits, read_codes
 from jaxhash.search.hamming import choose_backend, native_is_there
 from jaxhash.search.topk import top_k
@@ -106,7 +107,7 @@ def build_radius_index(
   Multi-Index Hashing", PAMI 2014, for radii below the number of pieces.
   """
   codes = read_codes(database_codes, 'database codes', num_bits)
-  _check_radius(radius)
+  check_int('radius', radius, 0)
   if radius >= codes.num_bits:
     raise ValueError(
       f'radius must be less than the {codes.num_bits} bits, got {radius}'
@@ -138,7 +139,7 @@ def within_radius(
   backend: str | None = None,
   mesh: Mesh | None = None,
 ) -> Neighbors:
-  """All items within a Hamming radius of each query.
+  """All items within a Hamming radius of each query; not for use under jit.
 
   Args:
     query_codes: `[query, bits]`, in any form that `read_codes` takes.
@@ -157,7 +158,7 @@ def within_radius(
 
   Raises:
     ValueError: the codes are not as `read_codes` wants them, the numbers of
-      bits differ, or the radius is out of range.
+      bits differ, or the radius or the block size is out of range.
 
   Example:
     >>> codes = np.array([[1, 1, 1], [1, 1, -1], [-1, -1, -1]])
@@ -166,11 +167,12 @@ def within_radius(
     ([0, 2, 4], [0, 1, 0, 1], [0, 1, 1, 0])
   """
   query = read_codes(query_codes, 'query codes', num_bits)
-  _check_radius(radius)
+  check_int('radius', radius, 0)
   if isinstance(database, RadiusIndex):
     return _look_up(query, database, radius)
   items = read_codes(database, 'database codes', num_bits)
   check_same_bits(query, items)
+  check_int('block_size', block_size, 1)
   backend = choose_backend(backend, native=mesh is None)
   if backend == 'native':
     from jaxhash.search import native
@@ -297,12 +299,3 @@ def _key(words: np.ndarray, word: int, first: int, width: int) -> np.ndarray:
 
 def _offsets(counts: np.ndarray) -> np.ndarray:
   return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
-def _check_radius(radius: int) -> None:
-  if (
-    isinstance(radius, bool)
-    or not isinstance(radius, int | np.integer)
-    or radius < 0
-  ):
-    raise ValueError(f'radius must be an int of at least 0, got {radius!r}')

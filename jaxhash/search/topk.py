@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int32, Shaped
 
+from jaxhash._checks import check_int
 from jaxhash.search.codes import AnyArray, Codes, check_same_bits, read_codes
 from jaxhash.search.hamming import choose_backend, prepare, prepared_distances
 
@@ -66,10 +67,10 @@ def top_k(
   database = read_codes(database_codes, 'database codes', num_bits)
   check_same_bits(query, database)
   num_query, num_database = len(query), len(database)
-  if not 1 <= k <= num_database:
-    raise ValueError(f'k must be from 1 to {num_database}, got {k}')
-  if block_size < 1:
-    raise ValueError(f'block_size must be at least 1, got {block_size}')
+  check_int('k', k, 1)
+  if k > num_database:
+    raise ValueError(f'k must be at most {num_database}, got {k}')
+  check_int('block_size', block_size, 1)
   here = mesh is None and not (query.traced or database.traced)
   backend = choose_backend(backend, native=here)
   if backend == 'native':
@@ -92,11 +93,13 @@ def top_k(
   padded = jnp.pad(
     prepare(query, backend=backend), ((0, 0), (0, -num_query % size))
   )
+  if mesh is not None:
+    padded = jax.device_put(padded, NamedSharding(mesh, PartitionSpec()))
   parts = [
     search(
       padded[:, start : start + size],
       items,
-      k=k,
+      k=int(k),
       num_database=num_database,
       num_bits=query.num_bits,
     )

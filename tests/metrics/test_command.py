@@ -37,7 +37,8 @@ def saved(tmp_path):
 
 def test_table_json_and_comparison(saved, tmp_path):
   flags, arrays = saved
-  tree = {'root': [['0', '1'], ['2', '3']]}
+  tree = {'root': [['d', 'b'], ['c', 'a']]}
+  (tmp_path / 'names.txt').write_text('a\nb\nc\nd\n')
   (tmp_path / 'tree.json').write_text(json.dumps(tree))
   done = run(
     *flags,
@@ -47,6 +48,9 @@ def test_table_json_and_comparison(saved, tmp_path):
     '--ndcg_at=5',
     '--hierarchical_at=5',
     f'--taxonomy={tmp_path / "tree.json"}',
+    f'--class_names={tmp_path / "names.txt"}',
+    '--similarity=wu_palmer',
+    '--radius=-1',
     '--by_class',
     f'--json={tmp_path / "results.json"}',
     f'--save={tmp_path / "scores.npz"}',
@@ -57,9 +61,12 @@ def test_table_json_and_comparison(saved, tmp_path):
     **arrays,
     protocol=metrics.published_protocol('hashnet', 20),
     num_bits=12,
-    measures=metrics.Measures((1, 5), (5,), (5,)),
+    measures=metrics.Measures((1, 5), (5,), (5,), radius=None),
     similarity=taxonomy.similarities(
-      taxonomy.read_taxonomy(tmp_path / 'tree.json')
+      taxonomy.read_taxonomy(
+        tmp_path / 'tree.json', classes=['a', 'b', 'c', 'd']
+      ),
+      kind='wu_palmer',
     ),
     bootstrap=1000,
     by_class=True,
@@ -84,7 +91,7 @@ def test_table_json_and_comparison(saved, tmp_path):
   other = run(*flags, '--at=20', scores)
   assert other.returncode == 1
   assert other.stderr.splitlines()[-1].startswith('error: ')
-  assert 'was scored by mAP@20 ties=database_order' in other.stderr
+  assert 'another protocol: mAP@20 ties=database_order' in other.stderr
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,14 @@ def test_table_json_and_comparison(saved, tmp_path):
     ({'hierarchical_at': '5'}, '--hierarchical_at needs --taxonomy=FILE'),
     ({'json': 'no_folder/x.json'}, 'no folder for no_folder/x.json'),
     ({'like': 'hashnet', 'ties': 'best'}, 'says what --ties would'),
+    ({'compare': __file__}, 'is no file of scores'),
+    ({'json': '/'}, '/ is a folder, not a file'),
+    ({'taxonomy': 'cifar100'}, 'is for --hierarchical_at and --ndcg_at'),
+    ({'query_codes': __file__}, 'is no .npy file of numbers'),
+    (
+      {'taxonomy': __file__, 'ndcg_at': '1'},
+      'does not say the order of labels: --class_names',
+    ),
   ],
 )
 def test_one_line_of_error(saved, change, message):

@@ -95,7 +95,7 @@ def test_a_mesh_shares_the_database():
   )
   placed = [
     [shard.data.shape[0] for shard in codes.addressable_shards]
-    for codes, _, _ in blocks._blocks()
+    for codes, _, _ in blocks._blocks
   ]
   assert placed == [[5, 5, 5, 5], [5, 5, 5, 5]]
 
@@ -163,6 +163,17 @@ def test_ground_truth_with_ignored_items(backend):
     ):
       expected = np.bincount(distances[i][rows], minlength=13)
       np.testing.assert_array_equal(found[i], expected)
+
+
+def test_large_ids_of_two_kinds_of_integers():
+  query, database, query_labels, labels = problem(queries=3, items=4)
+  names = np.array([2**62, 2**62 + 1, 5, 6])
+  counts = metrics.histograms(
+    *(query, database, query_labels, labels),
+    query_ids=names[:3].astype(np.uint64),
+    database_ids=names[[1, 1, 3, 0]],
+  )
+  assert counts.all.sum(1).tolist() == [3, 2, 4]
 
 
 def test_to_be_ignored_goes_before_to_be_relevant():
@@ -262,7 +273,7 @@ TRUTH = GroundTruth([[0], [1]])
       {3: LABELS.astype(np.int64) + 2**40},
       'must fit into int32, but row 0 is 1099511627776',
     ),
-    ({'block_size': 0}, 'block_size must be at least 1, got 0'),
+    ({'block_size': 0}, 'block_size must be an int of at least 1, got 0'),
     ({'query_ids': LABELS}, 'come together, got query_ids alone'),
     (
       {'query_ids': LABELS, 'database_ids': LABELS[:1]},
@@ -270,7 +281,23 @@ TRUTH = GroundTruth([[0], [1]])
     ),
     (
       {'query_ids': np.eye(2), 'database_ids': np.eye(2)},
-      r'ids must be \[n\], got \[4, 2\]',
+      r'ids must be \[n\].*got float64 \[2, 2\]',
+    ),
+    (
+      {'query_ids': LABELS, 'database_ids': np.array(['a', 'b'])},
+      r'both integers or both text, got int32 \[2\] and <U1 \[2\]',
+    ),
+    (
+      {2: LABELS[:, None] + 3, 3: LABELS[:, None]},
+      r'multi-hot query labels must be 0 or 1, but row 0, label 0 is 3',
+    ),
+    (
+      {2: None, 3: None, 'ground_truth': [[0], [1]]},
+      'must be a GroundTruth, got list',
+    ),
+    (
+      {2: None, 3: None, 'ground_truth': GroundTruth([[0], np.array([1.7])])},
+      r'of query 1 must be rows of the database, got float64 \[1\]',
     ),
     ({'backend': 'sort'}, "'sort'; known: popcount, int8"),
     ({2: None}, 'either query_labels and database_labels, or ground_truth'),
@@ -307,7 +334,7 @@ def test_bad_inputs(change, message, monkeypatch):
     (LABELS, np.array([[1, np.nan], [0, 1]]), 'classes 0 and 1 is nan'),
     (LABELS, np.array([[1, 0], [-0.5, 1]]), 'classes 1 and 0 is -0.5'),
     (LABELS + 2, np.eye(2), 'has 2 classes, but query label 0 is 2'),
-    (np.eye(2), np.eye(2), 'one label an item'),
+    (np.eye(2), np.eye(2), 'one label an item, got multi-hot labels'),
   ],
 )
 def test_bad_similarities(labels, similarity, message):

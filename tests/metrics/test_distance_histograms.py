@@ -57,12 +57,5 @@ def test_order_of_ties():
     [[0, 1, 0, 2]],
   )
   assert metrics.order_ties(counts, 'expected') is counts
-  graded = GradedHistograms(np.array([[[1, 2], [3, 4]]]), np.array([0.0, 1.0]))
-  assert metrics.order_ties(graded, 'best').counts.tolist() == [
-    [[0, 2], [1, 0], [0, 4], [3, 0]]
-  ]
-  assert metrics.order_ties(graded, 'worst').counts.tolist() == [
-    [[1, 0], [0, 2], [3, 0], [0, 4]]
-  ]
   with pytest.raises(ValueError, match="got 'database_order'"):
     metrics.order_ties(counts, 'database_order')

@@ -159,24 +159,42 @@ def test_against_rankings_by_definition(protocol, kind, backend):
     worth = np.array(
       [[problems.shared(a, b) for b in args[3]] for a in args[2]]
     )
-  measures = Measures(precision_at=ks, ndcg_at=(5, 30), hierarchical_at=(5,))
+  hierarchical_at, similarity = (), None
+  if kind == 'single':
+    hierarchical_at = (40,)
+    similarity = rng.choice([0, 0.25, 0.5, 1], (4, 4))
+    worth = similarity[args[2]][:, args[3]]
+    worth[args[2] < 0] = worth[:, args[3] < 0] = 0
+  measures = Measures(ks, ndcg_at=(5, 30), hierarchical_at=hierarchical_at)
   scores = metrics.score_codes(
-    *args, protocol=protocol, measures=measures, backend=backend, **kwargs
+    *args,
+    protocol=protocol,
+    measures=measures,
+    similarity=similarity,
+    backend=backend,
+    **kwargs,
   )
   distances = (query[:, None] != database[None]).sum(-1)
   for i in range(queries):
     kept = np.flatnonzero(~ignored[i])
-    d, gains = distances[i][kept], 2 ** worth[i][kept] - 1
+    d, gains = distances[i][kept], worth[i][kept]
+    hits = gains > 0
+    if kind == 'single':
+      hits = args[3][kept] == max(args[2][i], -0.5)
+    else:
+      gains = 2**gains - 1
     rows = []
     for _ in range(300 if protocol.ties == 'expected' else 1):
       order = {
         'expected': rng.random(len(kept)),
         'database_order': np.arange(len(kept)),
-        'best': -gains,
-        'worst': gains,
+        'best': -1.0 * hits,
+        'worst': 1.0 * hits,
       }[protocol.ties]
       ranked = np.lexsort((order, d))
-      relevances = (gains[ranked] > 0).tolist()
+      relevances = hits[ranked].tolist()
+      if protocol.ties in ('best', 'worst'):
+        ranked = np.lexsort((gains if protocol.ties == 'worst' else -gains, d))
       total = max(sum(relevances), 1)
       ap, _ = oracle.average_precision(
         relevances, protocol.at, protocol.denominator
@@ -188,8 +206,14 @@ def test_against_rankings_by_definition(protocol, kind, backend):
           **{f'precision@{k}': sum(relevances[:k]) / k for k in ks},
           **{f'recall@{k}': sum(relevances[:k]) / total for k in ks},
           **{f'NDCG@{k}': retrieval.ndcg(graded, k) for k in (5, 30)},
-          'HP@5': retrieval.hierarchical_precision(graded, 5)[-1],
-          'mAHP@5': retrieval.average_hierarchical_precision(graded, 5),
+          **{
+            f'HP@{k}': retrieval.hierarchical_precision(graded, k)[-1]
+            for k in hierarchical_at
+          },
+          **{
+            f'mAHP@{k}': retrieval.average_hierarchical_precision(graded, k)
+            for k in hierarchical_at
+          },
         }
       )
     for name in rows[0]:
@@ -211,8 +235,10 @@ def test_all_ways_give_the_same_scores(ties, kind):
     EvaluationProtocol(at=20, ties=ties),
   )
   ids = {'query_ids': np.arange(30), 'database_ids': np.arange(10, 210)}
-  measures = Measures(ndcg_at=(9,), hierarchical_at=(9,))
-  similarity = np.eye(4) + 0.25 if kind == 'single' else None
+  similarity, hierarchical_at = None, ()
+  if kind == 'single':
+    similarity, hierarchical_at = np.eye(4) + np.arange(4) / 8, (15,)
+  measures = Measures(ndcg_at=(9,), hierarchical_at=hierarchical_at)
   kwargs = dict(ids, measures=measures, similarity=similarity)
   expected = evaluate(*args, backend='popcount', **kwargs)
   mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
@@ -316,6 +342,90 @@ def test_intervals():
   json.dumps(scores, allow_nan=False)
 
 
+@pytest.mark.parametrize('empty', ['zero', 'skip'])
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_means_and_intervals_are_over_the_queries_that_count(empty, backend):
+  codes, labels = problem()
+  labels = np.where(np.arange(len(codes)) % 3 == 0, -1, labels)
+  query = slice(0, 60)
+  measures = Measures(precision_at=(10, 150), ndcg_at=(10,))
+  args = (codes[query], codes, labels[query], labels)
+  kwargs = {'measures': measures, 'backend': backend}
+  for ties in ('expected', 'database_order'):
+    protocol = EvaluationProtocol(empty=empty, ties=ties)
+    scores = metrics.score_codes(*args, protocol, **kwargs)
+    results = metrics.summarize(scores, bootstrap=300, by_class=True)
+    known = labels[query] >= 0
+    for name in ('mAP', 'NDCG@10', 'recall@10', 'recall@radius2'):
+      values = scores.values[name]
+      counted = known
+      if empty == 'zero' and not name.startswith('recall'):
+        counted = np.ones(60, bool)
+      assert results[name] == pytest.approx(values[counted].mean()), name
+      assert not values[~known].any()
+      low, high = results['intervals'][name]
+      half = 1.96 * values[counted].std() / np.sqrt(counted.sum())
+      assert low == pytest.approx(results[name] - half, abs=half / 2)
+      assert high == pytest.approx(results[name] + half, abs=half / 2)
+    assert results['recall@150'] == pytest.approx(1)
+    assert [x['class'] for x in results['classes']] == [0, 1, 2]
+  wide = metrics.summarize(scores, bootstrap=300, confidence=0.5)
+  assert wide['intervals']['mAP'][1] < results['intervals']['mAP'][1]
+
+
+def test_nothing_counts():
+  codes, labels = problem()
+  protocol = EvaluationProtocol(empty='skip')
+  args = (codes[:3], codes, np.full(3, -1), labels, protocol)
+  scores = evaluate(*args, bootstrap=10, by_class=True)
+  assert scores['mAP'] == 0 and 'mAP' not in scores['intervals']
+  assert scores['classes'] == []
+  json.dumps(scores, allow_nan=False)
+
+
+def test_results_say_what_was_relevant():
+  codes, labels = problem(items=20)
+  ids = {'query_ids': np.arange(5), 'database_ids': np.arange(20)}
+  for args, kind, ignored in (
+    ((labels[:5], labels), 'labels', 5),
+    ((np.eye(3)[labels[:5]], np.eye(3)[labels]), 'multi-hot labels', 5),
+    ((), 'lists', 9),
+  ):
+    kwargs = dict(ids)
+    if kind == 'lists':
+      kwargs['ground_truth'] = GroundTruth(
+        [[9]] * 5, [[1], [8], [7], [3, 5], []]
+      )
+    scores = evaluate(codes[:5], codes, *args, **kwargs)
+    assert (scores['relevance'], scores['ignored_pairs']) == (kind, ignored)
+
+
+def test_database_order_over_several_pieces_with_ignored_items():
+  pytest.importorskip('numba')
+  query, database = problems.codes(0, 6, 8), problems.codes(1, 20_000, 8)
+  rng = np.random.default_rng(0)
+  args = query, database, rng.integers(0, 3, 6), rng.integers(0, 3, 20_000)
+  ids = {
+    'query_ids': np.arange(6),
+    'database_ids': rng.integers(0, 40, 20_000),
+  }
+  protocol = EvaluationProtocol(at=15_000, ties='database_order')
+  native, plain = (
+    evaluate(*args, protocol, backend=backend, **ids)
+    for backend in ('native', 'popcount')
+  )
+  assert numbers(native) == pytest.approx(numbers(plain), rel=1e-12)
+  assert native['ignored_pairs'] > 2000
+
+
+def test_labels_of_more_than_16_bits():
+  codes, labels = problem()
+  args = codes[:20], codes
+  expected = evaluate(*args, labels[:20], labels)
+  for large in (2**15, 2**16, 2**31 - 3):
+    assert evaluate(*args, labels[:20] + large, labels + large) == expected
+
+
 def test_empty_balls():
   query = np.ones((2, 8), np.int8)
   query[1] = -1
@@ -338,17 +448,19 @@ def test_scores_of_runs_are_saved_and_compared(tmp_path):
     metrics.score_codes(c[:50], c, labels[:50], labels, **kwargs)
     for c in (codes, np.where(labels[:, None] == 1, 1, codes))
   ]
-  path = tmp_path / 'scores.npz'
+  path = tmp_path / 'scores'
   runs[1].save(path)
   loaded = metrics.load_scores(path)
   assert loaded.facts == runs[1].facts
   assert metrics.summarize(loaded) == metrics.summarize(runs[1])
-  result = metrics.compare(runs[0].values['mAP'], loaded.values['mAP'])
+  result = metrics.compare(runs[0], loaded)
   means = [metrics.summarize(run)['mAP'] for run in runs]
   assert result['difference'] == pytest.approx(means[1] - means[0])
-  np.savez(path, x=1)
-  with pytest.raises(ValueError, match='no file of scores'):
-    metrics.load_scores(path)
+  np.savez(tmp_path / 'other.npz', x=1)
+  path.write_bytes(path.read_bytes()[:-30])
+  for broken in (path, tmp_path / 'other.npz'):
+    with pytest.raises(ValueError, match='no file of scores'):
+      metrics.load_scores(broken)
 
 
 def test_nothing_relevant():
@@ -421,6 +533,10 @@ ZERO = np.array([[1, -1, 1, 1], [1, 1, 0, 1]], np.int8)
     ({3: np.eye(2)}, 'both multi-hot'),
     ({'database_ids': LABELS}, 'database_ids alone'),
     ({'similarity': np.eye(2)[:1]}, 'similarity must be'),
+    (
+      {'measures': Measures(hierarchical_at=(1,))},
+      'hierarchical_at needs a similarity',
+    ),
   ],
 )
 def test_bad_inputs(change, message, monkeypatch):
@@ -436,6 +552,7 @@ def test_bad_inputs(change, message, monkeypatch):
 @pytest.mark.parametrize(
   ('kwargs', 'message'),
   [
+    ({'precision_at': 10}, 'several numbers of items are wanted, got 10'),
     ({'precision_at': (1, 0)}, 'k must be an int of at least 1, got 0'),
     ({'ndcg_at': (0,)}, 'k must be an int of at least 1, got 0'),
     ({'hierarchical_at': (1.5,)}, 'k must be an int of at least 1, got 1.5'),
@@ -458,6 +575,7 @@ def test_bad_measures(kwargs, message, monkeypatch):
     (np.zeros((1, 2)), ([0, 1], [0, 1]), '1 query codes, but 2 query labels'),
     (lambda rows: np.zeros((1, 2)), ([0, 1], [0, 1]), r'2 queries .*\[1, 2\]'),
     (lambda rows: np.zeros((1, 2)), (None, None), 'need labels'),
+    (np.zeros((1, 2), complex), ([0], [0, 1]), 'real numbers, got complex128'),
   ],
 )
 def test_bad_rankings(distances, labels, message, monkeypatch):
@@ -465,6 +583,22 @@ def test_bad_rankings(distances, labels, message, monkeypatch):
   labels = [None if x is None else np.array(x, int) for x in labels]
   with pytest.raises(ValueError, match=message):
     evaluate_ranking(distances, *labels)
+
+
+def test_nan_of_a_later_part_of_the_queries(monkeypatch):
+  monkeypatch.setattr('jaxhash.metrics.ranking_evaluation.PAIRS_AT_A_TIME', 20)
+  distances = np.zeros((5, 10))
+  distances[3, 4] = np.nan
+  with pytest.raises(ValueError, match='distance of query 3 to item 4 is NaN'):
+    evaluate_ranking(distances, np.zeros(5, int), np.zeros(10, int))
+
+
+def test_rankings_in_half_precision():
+  rng = np.random.default_rng(0)
+  distances = jnp.asarray(rng.random((9, 50)), jnp.bfloat16)
+  labels = np.arange(9) % 3, np.arange(50) % 3
+  expected = evaluate_ranking(np.asarray(distances, np.float64), *labels)
+  assert evaluate_ranking(distances, *labels) == expected
 
 
 def test_real_codes_agree_with_sorted_rankings(real_data):

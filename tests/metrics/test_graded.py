@@ -32,17 +32,17 @@ def by_rule(values, ties):
 @pytest.mark.parametrize('ties', ['expected', 'best', 'worst'])
 def test_over_all_orders(ties, items, k):
   distances, levels = zip(*items)
-  counts = metrics.order_ties(ranked(levels, distances), ties)
+  counts = ranked(levels, distances)
   orders = [
     [GAINS[level] for level in order]
     for order in average_precision.orders(distances, levels)
   ]
   k = min(k, len(items))
-  value, answerable = metrics.ndcg_at_k(counts, [k])
+  value, answerable = metrics.ndcg_at_k(counts, [k], ties=ties)
   expected = by_rule([retrieval.ndcg(order, k) for order in orders], ties)
   assert value.item() == pytest.approx(expected, abs=1e-12)
   assert answerable.item() == any(levels)
-  value, similar = metrics.average_hierarchical_precision(counts, k)
+  value, similar = metrics.average_hierarchical_precision(counts, k, ties=ties)
   areas = [
     retrieval.average_hierarchical_precision(order, k) for order in orders
   ]
@@ -119,6 +119,10 @@ COUNTS = ranked([1, 2])
   ('call', 'message'),
   [
     (lambda: metrics.ndcg_at_k(COUNTS, [0]), 'at least 1, got 0'),
+    (
+      lambda: metrics.ndcg_at_k(COUNTS, [1], ties='database_order'),
+      "'database_order'; known: expected, best, worst",
+    ),
     (lambda: metrics.hierarchical_precision(COUNTS, 0), 'at least 1, got 0'),
     (
       lambda: metrics.average_hierarchical_precision(COUNTS, 2, rule='sum'),

@@ -88,6 +88,39 @@ def test_more_rows_than_are_read_at_once(monkeypatch):
     read_codes(codes)
 
 
+def test_what_was_read_is_not_read_again():
+  codes = read_codes(random_codes(0, 3, 12))
+  assert read_codes(codes) is codes
+  assert read_codes(codes, num_bits=12) is codes
+  with pytest.raises(ValueError, match='codes have 12 bits, not 8'):
+    read_codes(codes, num_bits=8)
+
+
+def test_rows_of_signs_and_rows_of_bits_do_not_mix(monkeypatch):
+  monkeypatch.setattr('jaxhash.search.codes.ROWS_AT_A_TIME', 2)
+  codes = np.array([[1, -1], [1, 1], [1, 0], [1, 1]])
+  with pytest.raises(ValueError, match='row 2, bit 1 is 0'):
+    read_codes(codes)
+
+
+def test_more_rows_than_can_be_counted():
+  many = np.broadcast_to(np.ones(3, bool), (2**31, 3))
+  with pytest.raises(ValueError, match=r'more than 2\*\*31 - 1: 2147483648'):
+    read_codes(many)
+
+
+def test_packed_words_of_every_other_row():
+  packed = np.random.default_rng(0).integers(0, 256, (10, 8), np.uint8)
+  expected = read_codes(packed[::2].copy(), num_bits=64).words64()
+  found = read_codes(packed[::2], num_bits=64).words64()
+  np.testing.assert_array_equal(found, expected)
+  shifted = np.frombuffer(b'x' + packed.tobytes(), np.uint8)[1:].reshape(10, 8)
+  whole = read_codes(packed, num_bits=64).words64()
+  np.testing.assert_array_equal(
+    read_codes(shifted, num_bits=64).words64(), whole
+  )
+
+
 def test_packed_words_are_not_copied():
   packed = np.random.default_rng(0).integers(0, 256, (10, 8), np.uint8)
   words = read_codes(packed, num_bits=64).words64()

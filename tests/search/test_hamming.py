@@ -70,9 +70,15 @@ def test_native_is_chosen_where_it_will_do(monkeypatch):
     hamming.choose_backend('native', native=True)
 
 
-def test_without_numba_all_is_there(monkeypatch):
-  monkeypatch.setitem(sys.modules, 'jaxhash.search.native', None)
-  monkeypatch.delattr(search, 'native', raising=False)
+@pytest.fixture
+def tried_anew():
+  hamming._native_error.cache_clear()
+  yield
+  hamming._native_error.cache_clear()
+
+
+def test_without_numba_all_is_there(monkeypatch, tried_anew):
+  monkeypatch.setitem(sys.modules, 'numba', None)
   codes, labels = random_codes(0, 30, 12), np.arange(30) % 3
   assert not hamming.native_is_there()
   distances, _ = search.top_k(codes, codes, 3)
@@ -82,6 +88,23 @@ def test_without_numba_all_is_there(monkeypatch):
     protocol = metrics.EvaluationProtocol(ties=ties)
     scores = metrics.evaluate(codes, codes, labels, labels, protocol)
     assert 0 < scores['mAP'] < 1
+
+
+def test_where_numba_cannot_keep_what_it_compiled(monkeypatch, tried_anew):
+  pytest.importorskip('numba')
+
+  class Broken:
+    def find_spec(self, name, path=None, target=None):
+      if name == 'jaxhash.search.native':
+        raise RuntimeError('cannot cache function: no locator available')
+
+  monkeypatch.setattr(sys, 'meta_path', [Broken(), *sys.meta_path])
+  monkeypatch.delitem(sys.modules, 'jaxhash.search.native', raising=False)
+  monkeypatch.delattr(search, 'native', raising=False)
+  with pytest.warns(UserWarning, match='fall back to JAX: cannot cache'):
+    assert hamming.choose_backend(native=True) == 'popcount'
+  with pytest.raises(ImportError, match=r'NUMBA_CACHE_DIR.*no locator'):
+    hamming.choose_backend('native', native=True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import functools
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 from jax.sharding import AxisType
@@ -81,12 +82,24 @@ def test_a_mesh_shares_the_database():
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(jax, 'device_put', spy)
     top_k(query, database, 3, mesh=mesh, block_size=8)
-  assert sharded == [[2, 2, 2, 2]]  # blocks on each device
+  assert sharded[0] == [2, 2, 2, 2]  # blocks on each device
 
 
 def test_under_jit():
   query, database = random_codes(0, 5, 20), random_codes(1, 60, 20)
   found = jax.jit(functools.partial(top_k, k=7))(query, database)
+  for a, b in zip(found, nearest(query, database, 7)):
+    np.testing.assert_array_equal(a, b)
+  over_database = jax.jit(lambda x: top_k(query, x, 7))(database)
+  for a, b in zip(over_database, found):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_queries_on_another_device_of_the_mesh():
+  mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
+  query, database = random_codes(0, 5, 20), random_codes(1, 60, 20)
+  elsewhere = jax.device_put(query, jax.devices()[2])
+  found = top_k(elsewhere, database, 7, mesh=mesh)
   for a, b in zip(found, nearest(query, database, 7)):
     np.testing.assert_array_equal(a, b)
 
@@ -132,14 +145,16 @@ def test_agrees_with_faiss_but_for_ties(bits, variant):
 @pytest.mark.parametrize(
   ('bits', 'kwargs', 'message'),
   [
-    (8, {'k': 6}, 'k must be from 1 to 5, got 6'),
-    (8, {'k': 0}, 'k must be from 1 to 5, got 0'),
-    (8, {'block_size': 0}, 'block_size must be at least 1, got 0'),
+    (8, {'k': 6}, 'k must be at most 5, got 6'),
+    (8, {'k': 0}, 'k must be an int of at least 1, got 0'),
+    (8, {'k': 2.0}, 'k must be an int of at least 1, got 2.0'),
+    (8, {'block_size': 0}, 'block_size must be an int of at least 1, got 0'),
     (9, {}, 'query codes have 8 bits, database codes 9'),
     (8, {'backend': 'sort'}, "unknown backend 'sort'"),
   ],
 )
-def test_bad_inputs(bits, kwargs, message):
+def test_bad_inputs(bits, kwargs, message, monkeypatch):
+  monkeypatch.setattr(jaxtyping.config, 'jaxtyping_disable', True)
   kwargs = {'k': 2, **kwargs}
   with pytest.raises(ValueError, match=message):
     top_k(random_codes(0, 3, 8), random_codes(1, 5, bits), **kwargs)
