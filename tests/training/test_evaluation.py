@@ -225,6 +225,28 @@ class Counting(training.RowEncoder):
     return super().__call__(state, rows)
 
 
+def test_by_its_own_distance_no_query_retrieves_itself():
+  experiment = experiment_of(
+    {'name': 'tests.toy_methods:quantised', 'num_bits': 8}
+  )
+  state = training.initial_state(experiment)
+  ranker = training.rank(experiment, state, training.RowEncoder(experiment))
+  rows = experiment.split.database
+  query = rows[:9]
+  scores = ranker.score(query, rows)
+  assert scores['ignored_pairs'] == 9
+  labels = experiment.dataset.labels
+  expected = metrics.evaluate_ranking(
+    ranker._distances(query, ranker.codes(rows)),
+    labels[query],
+    labels[rows],
+    experiment.protocol,
+    query_ids=query,
+    database_ids=rows,
+  )
+  assert scores == expected
+
+
 def test_the_nearest_are_the_nearest():
   experiment, state = untrained()
   ranker = training.rank(experiment, state, training.RowEncoder(experiment))
