@@ -19,6 +19,7 @@ from jaxhash.metrics.graded import (
 )
 from jaxhash.metrics.ground_truth import GroundTruth, revisited_ground_truth
 from jaxhash.metrics.health import code_health, codeword_health
+from jaxhash.metrics.measures import Measures
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.published import published_protocol
 from jaxhash.metrics.ranking import ranking_histograms
@@ -29,7 +30,7 @@ from jaxhash.metrics.retrieval import (
   precision_recall_curve,
   precision_recall_within_radius,
 )
-from jaxhash.metrics.scores import Measures, QueryScores, load_scores
+from jaxhash.metrics.scores import QueryScores, load_scores
 from jaxhash.metrics.statistics import bootstrap_interval, compare
 from jaxhash.metrics.summary import summarize
 

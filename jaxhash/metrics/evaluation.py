@@ -10,12 +10,12 @@ from jax.sharding import Mesh
 from jaxhash.metrics.counting import Counter
 from jaxhash.metrics.ground_truth import GroundTruth
 from jaxhash.metrics.levels import read_levels
+from jaxhash.metrics.measures import Measures
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.ranking import graded_order_histograms, stable_ranking
 from jaxhash.metrics.relevance import read_relevance
 from jaxhash.metrics.retrieval import curve_of_sums, curve_sums
 from jaxhash.metrics.scores import (
-  Measures,
   QueryScores,
   Score,
   join_scores,

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxhash.metrics.ground_truth import GroundTruth
 from jaxhash.metrics.levels import read_levels
+from jaxhash.metrics.measures import Measures
 from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.ranking import (
   check_distances,
@@ -21,7 +22,6 @@ from jaxhash.metrics.ranking import (
 from jaxhash.metrics.relevance import read_relevance
 from jaxhash.metrics.retrieval import precision_recall_at_k
 from jaxhash.metrics.scores import (
-  Measures,
   QueryScores,
   Score,
   join_scores,
@@ -146,7 +146,6 @@ def score_ranking(
   rows_of, num_query, num_database = _read_distances(
     distances, ground_truth if query_labels is None else query_labels
   )
-
   measures = dataclasses.replace(measures or Measures(), radius=None)
   measures = measures.inside(num_database)
   relevance = read_relevance(

@@ -141,7 +141,7 @@ def read_relevance(
       )
     else:
       query, database = (
-        np.asarray(x).clip(min=UNKNOWN).astype(np.int32)
+        np.asarray(x).astype(np.int32).clip(min=UNKNOWN)
         for x in (query, database)
       )
   else:

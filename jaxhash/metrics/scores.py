@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash._checks import check_int
-from jaxhash.metrics._checks import check_cut_offs
 from jaxhash.metrics.average_precision import expected_average_precision
 from jaxhash.metrics.distance_histograms import (
   GradedHistograms,
@@ -25,7 +23,8 @@ from jaxhash.metrics.graded import (
   hierarchical_precision,
   ndcg_at_k,
 )
-from jaxhash.metrics.protocol import EvaluationProtocol, check_choice
+from jaxhash.metrics.measures import Measures
+from jaxhash.metrics.protocol import EvaluationProtocol
 from jaxhash.metrics.ranking import Stable
 from jaxhash.metrics.relevance import IGNORED, Relevance
 from jaxhash.metrics.retrieval import (
@@ -34,7 +33,6 @@ from jaxhash.metrics.retrieval import (
 )
 
 __all__ = [
-  'Measures',
   'QueryScores',
   'join_scores',
   'load_scores',
@@ -43,65 +41,6 @@ __all__ = [
 ]
 
 Score = tuple[np.ndarray, np.ndarray]  # values and weights, both [query]
-
-
-@dataclasses.dataclass(frozen=True)
-class Measures:
-  """What is measured beside mAP.
-
-  Attributes:
-    precision_at: numbers of items for precision and recall at k. Of all
-      three, those beyond the database are left out.
-    ndcg_at: numbers of items for NDCG at k.
-    hierarchical_at: numbers of items for HP and mAHP at k.
-    radius: Hamming radius for precision and recall within it; None for none.
-    empty_balls: what the precision of a query counts with nothing within the
-      radius, `zero` or `skip`.
-
-  Raises:
-    ValueError: a number is out of range, or an unknown rule.
-  """
-
-  precision_at: Sequence[int] = (1, 10, 100)
-  ndcg_at: Sequence[int] = ()
-  hierarchical_at: Sequence[int] = ()
-  radius: int | None = 2
-  empty_balls: str = 'zero'
-
-  def __post_init__(self) -> None:
-    for ks in (self.precision_at, self.ndcg_at, self.hierarchical_at):
-      check_cut_offs(ks)
-    if self.radius is not None:
-      check_int('radius', self.radius, 0)
-    check_choice('empty_balls', self.empty_balls)
-
-  @property
-  def farthest(self) -> int:
-    """The last rank that a graded measure looks at."""
-    return max((*self.ndcg_at, *self.hierarchical_at), default=1)
-
-  @property
-  def graded(self) -> bool:
-    """Whether any of them needs to know what items are worth."""
-    return bool(self.ndcg_at or self.hierarchical_at)
-
-  def check_levels(self, similarity: object) -> None:
-    """Hierarchical precision needs to know how similar classes are."""
-    if self.hierarchical_at and similarity is None:
-      raise ValueError('hierarchical_at needs a similarity of classes')
-
-  def inside(self, num_database: int) -> Measures:
-    """Those that a database of this size has enough items for."""
-
-    def kept(ks: Sequence[int]) -> Sequence[int]:
-      return tuple(k for k in ks if k <= num_database)
-
-    return dataclasses.replace(
-      self,
-      precision_at=kept(self.precision_at),
-      ndcg_at=kept(self.ndcg_at),
-      hierarchical_at=kept(self.hierarchical_at),
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,38 +161,38 @@ def score_counts(
       database if the protocol says so.
     protocol: how mAP is computed.
     measures: what else is.
-    stable: the stable ranking, where the protocol wants the order of the
-      database and the histograms are not of single items in that order.
+    stable: the ranking in the order of the database, where the protocol wants
+      it, which histograms do not know.
 
   Returns:
     Values and weights by name.
   """
-  num_query = len(np.asarray(histograms.all))
-  ones = np.ones(num_query)
-  scores: dict[str, Score] = {}
-  ties = protocol.ties
-  expected = _average_precision(histograms, protocol)
-  if stable is not None:
-    scores['mAP'] = _stable_average_precision(histograms, protocol, stable)
-  elif ties == 'database_order':
-    scores['mAP'] = expected
-  for rule in ('best', 'worst'):
-    ordered = order_ties(histograms, rule)
-    scores[f'mAP_{rule}'] = _average_precision(ordered, protocol)
-  if ties in ('best', 'worst'):
-    scores['mAP'] = scores[f'mAP_{ties}']
-  scores.setdefault('mAP', expected)
-  if ties != 'expected':
-    scores['mAP_expected'] = expected
-  ordered = histograms
-  if ties in ('best', 'worst'):
-    ordered = order_ties(histograms, ties)
+  ones = np.ones(len(np.asarray(histograms.all)))
   total = np.asarray(histograms.relevant).sum(axis=1)
   answerable = (total > 0).astype(float)
-  precision, recall = precision_recall_at_k(ordered, measures.precision_at)
-  if stable is not None:
+  rules = {
+    rule: order_ties(histograms, rule) for rule in ('expected', 'best', 'worst')
+  }
+  precisions = {
+    rule: _average_precision(ordered, protocol)
+    for rule, ordered in rules.items()
+  }
+  if stable is None:
+    score = precisions[protocol.ties]
+    precision, recall = precision_recall_at_k(
+      rules[protocol.ties], measures.precision_at
+    )
+  else:
+    score = _stable_average_precision(total, protocol, stable)
     precision = stable.found_at / np.asarray(measures.precision_at, float)
     recall = stable.found_at / np.maximum(total, 1)[:, None]
+  scores: dict[str, Score] = {
+    'mAP': score,
+    'mAP_best': precisions['best'],
+    'mAP_worst': precisions['worst'],
+  }
+  if protocol.ties != 'expected':
+    scores['mAP_expected'] = precisions['expected']
   for i, k in enumerate(measures.precision_at):
     scores[f'precision@{k}'] = precision[:, i], ones
     scores[f'recall@{k}'] = recall[:, i], answerable
@@ -288,9 +227,8 @@ def _average_precision(
 
 
 def _stable_average_precision(
-  histograms: Histograms, protocol: EvaluationProtocol, stable: Stable
+  total: np.ndarray, protocol: EvaluationProtocol, stable: Stable
 ) -> Score:
-  total = np.asarray(histograms.relevant).sum(axis=1)
   denominator = {
     'retrieved': stable.found,
     'relevant': total,

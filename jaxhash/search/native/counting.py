@@ -166,21 +166,25 @@ def _add_shared(query, i, database, start, stop, most, step, shared, out):
 
 @no_type_check
 @njit(nogil=True, cache=True)
-def _tally(values, out):
+def _tally_each(values, out):
   for j in range(len(values)):
     out[values[j]] += 1
 
 
 @no_type_check
 @njit(nogil=True, cache=True)
-def _tally_pairs(values, bins, pairs, table):
-  """Counts two values by one addition to a table of all pairs."""
+def _tally(values, bins, by_pairs, pairs, table, out):
+  """Counts values, or two by one addition to a table of all pairs."""
+  if not by_pairs:
+    _tally_each(values, out)
+    return
   half = len(values) // 2
   first, second = values[:half], values[half : 2 * half]
   for j in range(half):
     pairs[j] = np.uint16(first[j]) + np.uint16(bins) * np.uint16(second[j])
   for j in range(half):
     table[pairs[j]] += np.uint16(1)
+  _tally_each(values[2 * half :], out)
 
 
 @no_type_check
@@ -213,11 +217,7 @@ def _count(
       for s in range(a, b, PIECE):
         e = min(s + PIECE, b)
         distances_of(query, i, database, s, e, values)
-        m = e - s
-        if by_pairs:
-          _tally_pairs(values[:m], bins, pairs, table)
-          m %= 2
-        _tally(values[e - s - m : e - s], counts[i])
+        _tally(values[: e - s], bins, by_pairs, pairs, table, counts[i])
       if by_pairs:
         _empty(table, bins, counts[i])
 
@@ -250,11 +250,7 @@ def _count_shared(
         _add_shared(
           query_labels, i, database_labels, s, e, most, step, shared, values
         )
-        m = e - s
-        if by_pairs:
-          _tally_pairs(values[:m], bins, pairs, table)
-          m %= 2
-        _tally(values[e - s - m : e - s], counts[i])
+        _tally(values[: e - s], bins, by_pairs, pairs, table, counts[i])
       if by_pairs:
         _empty(table, bins, counts[i])
 
@@ -275,6 +271,6 @@ def _count_levels(query, database, begin, levels, values, counts, first, last):
       s = block
       while s < stop:
         e = min(begin[c + 1], stop)
-        _tally(values[s - block : e - block], counts[i, levels[i, c]])
+        _tally_each(values[s - block : e - block], counts[i, levels[i, c]])
         s = e
         c += 1
