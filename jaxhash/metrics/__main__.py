@@ -156,6 +156,8 @@ def _run() -> None:
     database_ids=ids[1],
     progress=PROGRESS.value,
   )
+  if SAVE.value:  # at once, lest it be lost
+    scores.save(SAVE.value)
   results = metrics.summarize(
     scores, bootstrap=BOOTSTRAP.value, by_class=BY_CLASS.value
   )
@@ -167,8 +169,6 @@ def _run() -> None:
   results['code_health'] = metrics.code_health(
     database, num_bits=NUM_BITS.value
   )
-  if SAVE.value:
-    scores.save(SAVE.value)
   if JSON.value:
     pathlib.Path(JSON.value).write_text(
       json.dumps(results, indent=2, allow_nan=False) + '\n'
