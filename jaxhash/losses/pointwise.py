@@ -1,4 +1,4 @@
-"""Losses of samples against the codewords of their classes."""
+"""Losses of samples against the codewords of all classes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float, Int8, Shaped
 
+from jaxhash.losses._rows import (
+  check_bits,
+  check_rows,
+  to_float32,
+  unit_rows,
+  zero_outside,
+)
 from jaxhash.losses.labels import multi_hot
 from jaxhash.losses.reduce import safe_reduce
 
-__all__ = ['codeword_scores', 'hardest_negative_hinge_loss']
+__all__ = [
+  'codeword_cosines',
+  'codeword_scores',
+  'cosine_margin_loss',
+  'cosine_one_vs_rest_loss',
+  'hardest_negative_hinge_loss',
+]
+
+LARGEST_COSINE = 0.99999  # beyond it the angle has no finite gradient
 
 
 def codeword_scores(
@@ -35,16 +50,165 @@ def codeword_scores(
     >>> codeword_scores(jnp.array([[1.0, -0.5]]), jnp.eye(2)).tolist()
     [[1.0, -0.5]]
   """
-  if codes.shape[-1] != codewords.shape[-1]:
-    raise ValueError(
-      f'codes have {codes.shape[-1]} bits, codewords {codewords.shape[-1]}'
-    )
+  check_bits(codes, codewords, 'codewords')
   dtype = np.result_type(codes.dtype, codewords.dtype, np.float32)
   # A product of so few columns costs nothing, and at the default precision of
   # GPUs and TPUs it would lose the third decimal of the margin.
   return jnp.matmul(
     codes.astype(dtype), codewords.astype(dtype).T, precision='highest'
   )
+
+
+def codeword_cosines(
+  logits: Float[Array, 'batch bits'],
+  codewords: Float[Array, 'classes bits'] | Int8[Array, 'classes bits'],
+) -> Float[Array, 'batch classes']:
+  """Cosines of the angles between logits and codewords.
+
+  .. math:: \\cos_{ni} = \\frac{\\langle v_n, o_i \\rangle}{\\|v_n\\| \\|o_i\\|}
+
+  Args:
+    logits: real-valued codes before any activation, `[batch, bits]`.
+    codewords: `[classes, bits]`, binary (int8 -1/+1) or real-valued.
+
+  Returns:
+    Cosines `[batch, classes]`, float32 (float64 where an argument is); 0 for
+    a row of zeros, with a finite gradient.
+
+  Raises:
+    ValueError: logits and codewords differ in their number of bits.
+
+  Example:
+    >>> codeword_cosines(jnp.array([[3.0, 0.0]]), jnp.eye(2)).tolist()
+    [[1.0, 0.0]]
+  """
+  return codeword_scores(
+    unit_rows(to_float32(logits)), unit_rows(to_float32(codewords))
+  )
+
+
+def cosine_margin_loss(
+  logits: Float[Array, 'batch bits'],
+  codewords: Float[Array, 'classes bits'] | Int8[Array, 'classes bits'],
+  labels: Shaped[Array, 'batch'] | Shaped[Array, 'batch classes'],
+  *,
+  scale: float = 8.0,
+  margin: float = 0.2,
+  angular: bool = False,
+  where: Bool[Array, 'batch'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  """OrthoHash: the own codeword must be nearest in angle, by a margin.
+
+  .. math::
+    \\ell_n = -\\sum_i t_{ni} \\log \\mathrm{softmax}_i(s (\\cos_{ni} -
+    m y_{ni})), \\qquad t_{ni} = y_{ni} / \\sum_j y_{nj}
+
+  for a sample n with classes y (0 or 1). The cosine to a binary codeword is
+  also 1 less half the mean squared quantisation error, so that no term for
+  quantisation is needed.
+
+  Args:
+    logits: v, real-valued codes before any activation, `[batch, bits]`.
+    codewords: o, `[classes, bits]`, binary (int8 -1/+1) or real-valued.
+    labels: int `[batch]` or multi-hot `[batch, classes]`, of which each own
+      class has the same share of the target ("label smoothing"); a row
+      without a label (-1, or all zeros) contributes nothing.
+    scale: s, the inverse temperature.
+    margin: m, subtracted from the cosine of every own class.
+    angular: OrthoArc: the margin is added to the angle of every own class, in
+      radians, its cosine clipped at .99999 on either side.
+    where: which rows count, bool `[batch]`; None means all.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`; float32 (float64 where an argument is).
+
+  Raises:
+    ValueError: the shapes do not agree.
+
+  Example:
+    >>> words = jnp.array([[1, 1], [1, -1]], jnp.int8)
+    >>> logits = jnp.array([[2.0, 2.0]])
+    >>> loss = cosine_margin_loss(
+    ...   logits, words, jnp.array([0]), scale=1.0, margin=0.0
+    ... )
+    >>> round(loss.item(), 4)
+    0.3133
+
+  Source: Hoe et al., "One Loss for All: Deep Hashing with a Single Cosine
+  Similarity based Learning Objective", NeurIPS 2021, equations 5 and 6; the
+  multi-label form is read from the authors' released code.
+
+  Departures: the angular margin of multi-label rows, which the code does not
+  have, is on every own class, as the cosine's is.
+  """
+  check_rows(logits, where, labels)
+  own = multi_hot(labels, codewords.shape[0])
+  rows = own.any(axis=-1) if where is None else own.any(axis=-1) & where
+  cosines = codeword_cosines(zero_outside(logits, rows), codewords)
+  if angular:
+    clipped = cosines.clip(-LARGEST_COSINE, LARGEST_COSINE)
+    shifted = jnp.cos(jnp.arccos(clipped) + margin)
+  else:
+    shifted = cosines - margin
+  log_p = jax.nn.log_softmax(scale * jnp.where(own, shifted, cosines))
+  losses = -jnp.where(own, log_p, 0.0).sum(axis=-1) / _counts(own, log_p.dtype)
+  return safe_reduce(losses, where=rows, reduce_fn=reduce_fn)
+
+
+def cosine_one_vs_rest_loss(
+  logits: Float[Array, 'batch bits'],
+  codewords: Float[Array, 'classes bits'] | Int8[Array, 'classes bits'],
+  labels: Shaped[Array, 'batch'] | Shaped[Array, 'batch classes'],
+  *,
+  scale: float,
+  where: Bool[Array, 'batch'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  """MDSH: binary cross-entropy of each class on a softmax of cosines.
+
+  .. math::
+    \\ell_n = -\\frac{1}{C} \\sum_i \\left[ y_{ni} \\log p_{ni} + (1 - y_{ni})
+    \\log (1 - p_{ni}) \\right], \\quad p_n = \\mathrm{softmax}(s \\cos_n)
+
+  Args:
+    logits: real-valued codes, `[batch, bits]`; MDSH gives them after tanh.
+    codewords: `[classes, bits]`, binary (int8 -1/+1) or real-valued.
+    labels: int `[batch]` or multi-hot `[batch, classes]`; a row without a
+      label (-1, or all zeros) contributes nothing.
+    scale: s; MDSH has the square root of the number of bits.
+    where: which rows count, bool `[batch]`; None means all.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`; float32 (float64 where an argument is).
+
+  Raises:
+    ValueError: the shapes do not agree.
+
+  Example:
+    >>> words = jnp.array([[1, 1], [1, -1]], jnp.int8)
+    >>> loss = cosine_one_vs_rest_loss(
+    ...   jnp.array([[2.0, 2.0]]), words, jnp.array([0]), scale=1.0
+    ... )
+    >>> round(loss.item(), 4)
+    0.3133
+
+  Source: Wang et al., "Deep Hashing with Minimal-Distance-Separated Hash
+  Centers", CVPR 2023; the mean over classes and the scale are read from the
+  authors' released code (github.com/Wangld5/Center-Hashing).
+
+  Departures: 1 - p is kept above 0, where the code would give infinity.
+  """
+  check_rows(logits, where, labels)
+  own = multi_hot(labels, codewords.shape[0])
+  rows = own.any(axis=-1) if where is None else own.any(axis=-1) & where
+  cosines = codeword_cosines(zero_outside(logits, rows), codewords)
+  log_p = jax.nn.log_softmax(scale * cosines)
+  log_rest = jnp.log(jnp.maximum(-jnp.expm1(log_p), jnp.finfo(log_p).tiny))
+  losses = -jnp.where(own, log_p, log_rest).mean(axis=-1)
+  return safe_reduce(losses, where=rows, reduce_fn=reduce_fn)
 
 
 def hardest_negative_hinge_loss(
@@ -103,10 +267,10 @@ def hardest_negative_hinge_loss(
   without it, so that such a sample contributes nothing. Where two negatives
   are equally hard they share the gradient.
   """
-  _check_rows(codes, labels, where)
+  check_rows(codes, where, labels)
   own = multi_hot(labels, codewords.shape[0])
   pairs = own if where is None else own & where[:, None]
-  codes = jnp.where(pairs.any(axis=-1, keepdims=True), codes, 0.0)
+  codes = zero_outside(codes, pairs.any(axis=-1))
   scores = codeword_scores(codes, codewords)
   hardest = jnp.max(
     scores,
@@ -119,10 +283,6 @@ def hardest_negative_hinge_loss(
   return safe_reduce(hinge, where=pairs, reduce_fn=reduce_fn)
 
 
-def _check_rows(codes: Array, labels: Array, where: Array | None) -> None:
-  """A single label or mask would broadcast over the batch unseen."""
-  rows = codes.shape[0]
-  if labels.shape[0] != rows:
-    raise ValueError(f'{rows} codes, but {labels.shape[0]} labels')
-  if where is not None and where.shape != (rows,):
-    raise ValueError(f'where must be [{rows}], got {list(where.shape)}')
+def _counts(own: Bool[Array, 'batch classes'], dtype: np.dtype) -> Array:
+  """The number of classes of each row, at least 1."""
+  return jnp.maximum(own.sum(axis=-1), 1).astype(dtype)
