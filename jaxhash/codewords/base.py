@@ -11,9 +11,7 @@ import numpy as np
 from jaxhash._checks import check_int
 from jaxhash.metrics.health import codeword_health
 
-# Empty on purpose: `jaxhash.lookup` takes every listed function of this package
-# for a construction that a config may name. These are the tools to make one.
-__all__: list[str] = []
+__all__ = ['Codewords']
 
 
 class Codewords(NamedTuple):
@@ -62,4 +60,6 @@ def numpy_generator(key: jax.Array) -> np.random.Generator:
       'this construction searches on the host: call it outside of jax.jit and '
       'other transformations, and pass its codewords in'
     )
-  return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+  with jax.ensure_compile_time_eval():  # a known key is known under jit too
+    data = np.asarray(jax.random.key_data(key))
+  return np.random.default_rng(data.ravel())

@@ -111,22 +111,21 @@ def codeword_health(
   count, num_bits = codewords.shape
   if count < 2:
     raise ValueError(f'distances need at least 2 codewords, got {count}')
-  values = codewords.astype(np.float32)
-  least, greatest, total = num_bits, 0, 0
+  values = codewords.astype(np.float32)  # inner products are exact in it
+  nearest, farthest = -np.inf, np.inf
   rows = max(1, PAIRS_AT_A_TIME // count)
   for i in range(0, count - 1, rows):
-    product = values[i : i + rows] @ values[i:].T
-    # The pairs (i, j) with j > i: below the diagonal is what was seen.
-    later = np.triu(np.ones(product.shape, bool), k=1)
-    distances = ((num_bits - product[later]) / 2).astype(np.int32)
-    if len(distances):
-      least = min(least, int(distances.min()))
-      greatest = max(greatest, int(distances.max()))
-      total += int(distances.sum(dtype=np.int64))
+    product = values[i : i + rows] @ values[i:].T  # with those that follow
+    farthest = min(farthest, product.min())
+    np.fill_diagonal(product, -np.inf)  # a codeword and itself
+    nearest = max(nearest, product.max())
+  # The inner products of all ordered pairs sum up to the squares of the sums.
+  sums = codewords.sum(axis=0, dtype=np.int64)
+  distances = (count**2 * num_bits - int((sums**2).sum())) // 4
   return {
-    'least_distance': least,
-    'mean_distance': total / (count * (count - 1) // 2),
-    'greatest_distance': greatest,
+    'least_distance': int((num_bits - nearest) / 2),
+    'mean_distance': distances / (count * (count - 1) // 2),
+    'greatest_distance': int((num_bits - farthest) / 2),
     **_imbalance(codewords.mean(axis=0, dtype=np.float64)),
     'duplicates': count - len(_distinct(codewords)[0]),
   }
