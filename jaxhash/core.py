@@ -7,7 +7,8 @@ the loop, search and metrics are written once and know no method.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -25,6 +26,8 @@ __all__ = [
   'HashMethod',
   'Info',
   'Outputs',
+  'Stage',
+  'StageResult',
   'Variables',
   'encode_sign',
   'keep_state',
@@ -52,12 +55,14 @@ class Info(NamedTuple):
     num_classes: number of classes (single-label) or labels (multi-label).
     labels: labels of all train rows, int32 `[num_train]` (-1: hidden) or
       multi-hot `[num_train, num_classes]` (all zero: hidden).
+    arrays: what the earlier stages of the method found out, by name.
   """
 
   inputs: Any
   outputs: Outputs
   num_classes: int
   labels: Any
+  arrays: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Variables(NamedTuple):
@@ -127,6 +132,42 @@ def encode_sign(
   return binarize.codes_from_logits(outputs.logits)
 
 
+class StageResult(NamedTuple):
+  """What a stage found out.
+
+  Attributes:
+    arrays: NumPy arrays by name, saved, and given to later stages and to the
+      method's `init` as `Info.arrays`.
+    report: plain values, for the results.
+  """
+
+  arrays: dict[str, Any]
+  report: dict[str, Any]
+
+
+class Stage(NamedTuple):
+  """What a method wants to be done before it is trained itself.
+
+  Attributes:
+    name: of the stage, and of its folder.
+    run: `(key, info, rows) -> StageResult`, called once. `rows` is what
+      `Stage.rows` gives of each train row, NumPy `[num_train, ...]`; None
+      where the stage trains nothing.
+    method: trained first, by the same loop and with the same encoder, data and
+      optimiser as the method itself; None where nothing is trained.
+    rows: `(variables, outputs) -> [batch, ...]`, what is wanted of each train
+      row once the stage's method is trained; its codes by default.
+    settings: the hyper-parameters that the stage depends on, plain values.
+      Runs that differ in others can share it.
+  """
+
+  name: str
+  run: Callable[[jax.Array, Info, Any], StageResult]
+  method: HashMethod | None = None
+  rows: Callable[[Variables, Outputs], Any] = encode_sign
+  settings: Mapping[str, Any] = types.MappingProxyType({})
+
+
 class HashMethod(NamedTuple):
   """A hashing method: pure functions over explicit variables.
 
@@ -149,6 +190,7 @@ class HashMethod(NamedTuple):
       of the classes, for reports; None where there are none.
     reconstruction: what of the method is not known from its authors but
       reconstructed, for every report; empty where nothing is.
+    stages: what comes before, in order; `training.prepare` sees to it.
 
   Example:
     >>> import jax.numpy as jnp
@@ -179,3 +221,4 @@ class HashMethod(NamedTuple):
   bank: Callable[[Variables], jax.Array] | None = None
   codewords: Callable[[Variables], jax.Array] | None = None
   reconstruction: str = ''
+  stages: tuple[Stage, ...] = ()

@@ -12,11 +12,11 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-__all__ = ['build', 'call', 'find', 'find_module', 'known']
+__all__ = ['build', 'call', 'find', 'find_module', 'known', 'suggest']
 
 
 @functools.cache
@@ -71,7 +71,7 @@ def find(name: str, *, package: str, kind: str) -> Callable[..., Any]:
   functions = known(package)
   if name not in functions:
     raise ValueError(
-      f'unknown {kind} {name!r}{_suggest(name, functions)}; known: '
+      f'unknown {kind} {name!r}{suggest(name, functions)}; known: '
       f'{", ".join(sorted(functions))}, or your own as "module.path:function"'
     )
   return functions[name]
@@ -108,7 +108,7 @@ def find_module(
       modules[info.name] = module
   if name not in modules:
     raise ValueError(
-      f'unknown {kind} {name!r}{_suggest(name, modules)}; known: '
+      f'unknown {kind} {name!r}{suggest(name, modules)}; known: '
       f'{", ".join(sorted(modules))}'
     )
   return modules[name]
@@ -179,7 +179,7 @@ def call(
   for argument in arguments:
     if argument not in allowed:
       raise ValueError(
-        f'{kind} has no argument {argument!r}{_suggest(argument, allowed)}; it '
+        f'{kind} has no argument {argument!r}{suggest(argument, allowed)}; it '
         f'takes {", ".join(allowed)}'
       )
   missing = [
@@ -195,6 +195,19 @@ def call(
     raise ValueError(f'{kind} cannot be made of {dict(arguments)}: {e}') from e
 
 
-def _suggest(name: str, names: Any) -> str:
+def suggest(name: str, names: Iterable[str]) -> str:
+  """Words for an error: the known name that a wrong one is nearest to.
+
+  Args:
+    name: what was given.
+    names: what is known.
+
+  Returns:
+    Text to put behind the wrong name; empty where no name is near.
+
+  Example:
+    >>> suggest('maxh', ['maxhd', 'hadamard'])
+    " (did you mean 'maxhd'?)"
+  """
   close = difflib.get_close_matches(name, list(names), n=1)
   return f' (did you mean {close[0]!r}?)' if close else ''

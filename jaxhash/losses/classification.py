@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxhash.losses._rows import check_rows, to_float32, zero_outside
@@ -50,9 +50,10 @@ def classification_loss(
   own = multi_hot(labels, scores.shape[1])
   rows = own.any(axis=-1) if where is None else own.any(axis=-1) & where
   scores = zero_outside(to_float32(scores), rows)
-  target = own.astype(scores.dtype)
   if labels.ndim == 1:
-    losses = optax.softmax_cross_entropy(scores, target)
+    log_p = jax.nn.log_softmax(scores)
+    losses = -jnp.where(own, log_p, 0.0).sum(axis=-1)
   else:
-    losses = optax.sigmoid_binary_cross_entropy(scores, target).mean(axis=-1)
+    own_scores = jnp.where(own, scores, 0.0)
+    losses = (jax.nn.softplus(scores) - own_scores).mean(axis=-1)
   return safe_reduce(losses, where=rows, reduce_fn=reduce_fn)

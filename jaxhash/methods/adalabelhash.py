@@ -38,22 +38,15 @@ CIFAR-10, 48 bits, official split, mAP over all of the database .913361.
 
 from __future__ import annotations
 
-import math
-import numbers
-
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int8
+from jaxtyping import Array, Int8
 
 from jaxhash import binarize
 from jaxhash.codewords import adaptive_codewords, init_adaptive
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
-from jaxhash.losses import (
-  codeword_scores,
-  hardest_negative_hinge_loss,
-  multi_hot,
-  safe_reduce,
-)
+from jaxhash.losses import codeword_scores, hardest_negative_hinge_loss
+from jaxhash.methods import _common
 
 __all__ = ['adalabelhash']
 
@@ -93,9 +86,9 @@ def adalabelhash(
     >>> method.codewords(variables).shape
     (10, 16)
   """
-  _check_num_bits(num_bits)
+  _common.check_num_bits(num_bits)
   margin = num_bits / 2 if margin is None else margin
-  _check_hyperparameters(margin=margin, codeword_scale=codeword_scale)
+  _common.check_positive(margin=margin, codeword_scale=codeword_scale)
 
   def init(key: jax.Array, info: Info) -> Variables:
     table = init_adaptive(key, info.num_classes, num_bits, scale=codeword_scale)
@@ -121,7 +114,9 @@ def adalabelhash(
     )
     metrics = {
       'loss': value,
-      'accuracy': _nearest_accuracy(codes, codewords, batch['labels']),
+      'accuracy': _common.accuracy(
+        codeword_scores(codes, codewords), batch['labels']
+      ),
       'mean_abs_code': jnp.abs(codes).mean(),
     }
     return value, Aux(metrics)
@@ -134,33 +129,3 @@ def adalabelhash(
 def _binary_codewords(variables: Variables) -> Int8[Array, 'classes bits']:
   """The sign of the learned codewords, with sign(0) = +1."""
   return binarize.codes_from_logits(variables.params['codewords'])
-
-
-def _nearest_accuracy(
-  codes: Float[Array, 'batch bits'],
-  codewords: Float[Array, 'classes bits'],
-  labels: Array,
-) -> Float[Array, '']:
-  """Share of the labelled rows whose best score is a class of their own."""
-  own = multi_hot(labels, codewords.shape[0])
-  scores = jax.lax.stop_gradient(codeword_scores(codes, codewords))
-  nearest = scores.argmax(axis=-1, keepdims=True)
-  hits = jnp.take_along_axis(own, nearest, axis=-1)[:, 0]
-  return safe_reduce(hits.astype(scores.dtype), own.any(axis=-1))
-
-
-def _check_num_bits(num_bits: int) -> None:
-  whole = isinstance(num_bits, numbers.Integral) and num_bits is not True
-  if not whole or num_bits < 1:
-    raise ValueError(f'num_bits must be a whole number >= 1, got {num_bits!r}')
-
-
-def _check_hyperparameters(**positive: float) -> None:
-  """Raises a ValueError that names every hyper-parameter out of its range."""
-  wrong = [
-    f'{name} must be above 0 and finite, got {value}'
-    for name, value in positive.items()
-    if not (value > 0 and math.isfinite(value))
-  ]
-  if wrong:
-    raise ValueError('; '.join(wrong))

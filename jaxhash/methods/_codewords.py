@@ -1,0 +1,104 @@
+"""Codewords that a method is given: by name, from a file, or as an array."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int8
+
+from jaxhash import lookup
+from jaxhash.codewords import (
+  Codewords,
+  balanced,
+  bernoulli,
+  central,
+  hadamard,
+  maxhd,
+  mdsh,
+  separated,
+)
+from jaxhash.search.codes import read_codes
+
+__all__: list[str] = []
+
+CONSTRUCTIONS: dict[str, Callable[..., Codewords]] = {
+  'balanced': balanced,
+  'bernoulli': bernoulli,
+  'central': central,
+  'hadamard': hadamard,
+  'maxhd': maxhd,
+  'mdsh': mdsh,
+  'separated': separated,
+}
+
+Source = str | Any
+
+
+def codeword_source(
+  codewords: Source, num_bits: int
+) -> Callable[[jax.Array, int], Int8[Array, 'classes bits']]:
+  """What gives the codewords of a method, checked as far as possible.
+
+  Args:
+    codewords: the name of a construction of `jaxhash.codewords`; your own as
+      `module:function`, `(key, num_classes, num_bits) -> codewords`; the path
+      of a .npy file; or an array `[classes, bits]` in any form that
+      `search.read_codes` takes.
+    num_bits: bits that they must have.
+
+  Returns:
+    `(key, num_classes) -> int8 -1/+1 [num_classes, num_bits]`.
+
+  Raises:
+    ValueError: an unknown name, a file that cannot be read, an array of other
+      bits; later, another number of classes, or what the construction raises.
+  """
+  if not isinstance(codewords, str):
+    return _given(codewords, num_bits, 'the codewords')
+  if codewords.endswith('.npy'):
+    path = pathlib.Path(codewords).expanduser()
+    try:
+      array = np.load(path)
+    except (OSError, ValueError, EOFError) as e:
+      raise ValueError(f'codewords {path} cannot be read: {e}') from e
+    return _given(array, num_bits, str(path))
+  construct = _construction(codewords)
+
+  def constructed(key: jax.Array, num_classes: int) -> jax.Array:
+    made = construct(key, num_classes, num_bits)
+    return jnp.asarray(getattr(made, 'codewords', made), jnp.int8)
+
+  return constructed
+
+
+def _construction(name: str) -> Callable[..., Any]:
+  if ':' in name:
+    return lookup.find(name, package='', kind='codewords')
+  if name not in CONSTRUCTIONS:
+    raise ValueError(
+      f'unknown codewords {name!r}{lookup.suggest(name, CONSTRUCTIONS)}; '
+      f'known: {", ".join(CONSTRUCTIONS)}, a .npy file, or your own as '
+      '"module.path:function"'
+    )
+  return CONSTRUCTIONS[name]
+
+
+def _given(
+  array: Any, num_bits: int, what: str
+) -> Callable[[jax.Array, int], Int8[Array, 'classes bits']]:
+  words = jnp.asarray(read_codes(array, what, num_bits).signs(), jnp.int8)
+
+  def given(key: jax.Array, num_classes: int) -> jax.Array:
+    del key
+    if len(words) != num_classes:
+      raise ValueError(
+        f'{what} are of {len(words)} classes, the data have {num_classes}'
+      )
+    return words
+
+  return given

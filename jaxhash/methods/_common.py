@@ -1,0 +1,106 @@
+"""What several methods share: checks, metrics, classifiers, target codes."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int8
+
+from jaxhash.codewords.majority import majority_codewords
+from jaxhash.core import Variables
+from jaxhash.losses import codeword_cosines, multi_hot, safe_reduce
+
+__all__: list[str] = []
+
+
+def check_num_bits(num_bits: int) -> None:
+  """Raises a ValueError unless it is a whole number of at least 1."""
+  whole = isinstance(num_bits, numbers.Integral) and num_bits is not True
+  if not whole or num_bits < 1:
+    raise ValueError(f'num_bits must be a whole number >= 1, got {num_bits!r}')
+
+
+def check_positive(**values: float) -> None:
+  """Raises a ValueError that names every value not above 0 and finite."""
+  _check(values, lambda v: v > 0, 'above 0')
+
+
+def check_not_negative(**values: float) -> None:
+  """Raises a ValueError that names every value not at least 0 and finite."""
+  _check(values, lambda v: v >= 0, 'at least 0')
+
+
+def _check(values: dict[str, float], good: Any, wanted: str) -> None:
+  wrong = [
+    f'{name} must be {wanted} and finite, got {value}'
+    for name, value in values.items()
+    if not (good(value) and math.isfinite(value))
+  ]
+  if wrong:
+    raise ValueError('; '.join(wrong))
+
+
+def accuracy(
+  scores: Float[Array, 'batch classes'], labels: Array
+) -> Float[Array, '']:
+  """Share of the labelled rows whose best score is a class of their own."""
+  own = multi_hot(labels, scores.shape[1])
+  best = jax.lax.stop_gradient(scores).argmax(axis=-1, keepdims=True)
+  hits = jnp.take_along_axis(own, best, axis=-1)[:, 0]
+  return safe_reduce(hits.astype(jnp.float32), own.any(axis=-1))
+
+
+def labelled(labels: Array) -> Bool[Array, 'batch']:
+  """Which rows have a label."""
+  return labels >= 0 if labels.ndim == 1 else (labels > 0).any(axis=-1)
+
+
+def fixed_codewords(variables: Variables) -> Int8[Array, 'classes bits']:
+  """The codewords of a method that keeps them in its state."""
+  return variables.state['codewords']
+
+
+def target_codes(
+  variables: Variables, labels: Array
+) -> Int8[Array, 'batch bits']:
+  """The codeword of each row; of several labels the majority, bit by bit.
+
+  Ties are broken by the key in the state, in the same way at every step. A
+  row without a label gets a code that means nothing.
+  """
+  codewords = variables.state['codewords']
+  if labels.ndim == 1:
+    return codewords[jnp.clip(labels, 0)]
+  key = jax.random.wrap_key_data(variables.state['tie_key'])
+  return majority_codewords(key, codewords, labels)
+
+
+def code_metrics(
+  codes: Float[Array, 'batch bits'], codewords: Array, labels: Array
+) -> dict[str, Array]:
+  """`accuracy` of the nearest codeword and `mean_abs_code`, 1 if binary."""
+  codes = jax.lax.stop_gradient(codes)
+  return {
+    'accuracy': accuracy(codeword_cosines(codes, codewords), labels),
+    'mean_abs_code': jnp.abs(codes).mean(),
+  }
+
+
+def init_classifier(
+  key: jax.Array, num_inputs: int, num_classes: int
+) -> dict[str, Array]:
+  """A linear classifier; weights from LeCun's normal, no bias to begin with."""
+  kernel = jax.nn.initializers.lecun_normal()(key, (num_inputs, num_classes))
+  return {'kernel': kernel, 'bias': jnp.zeros(num_classes)}
+
+
+def classify(
+  classifier: dict[str, Array], inputs: Float[Array, 'batch inputs']
+) -> Float[Array, 'batch classes']:
+  """Scores of the classes, float32."""
+  inputs = inputs.astype(jnp.float32)
+  return inputs @ classifier['kernel'] + classifier['bias'][None]
