@@ -1,10 +1,15 @@
 """Small runs that every method can be put through."""
 
+import pathlib
+import tempfile
+
 import jax
 import numpy as np
 
 from jaxhash import training
 from tests.configs import small
+
+STAGES = tempfile.TemporaryDirectory()
 
 
 def experiment_of(method, *, devices=4, seed=0, **changes):
@@ -29,8 +34,12 @@ def experiment_of(method, *, devices=4, seed=0, **changes):
     config[block] = (
       {**config[block], **values} if isinstance(values, dict) else values
     )
-  return training.build(
-    config, mesh=training.make_mesh(jax.devices()[:devices])
+  # Stages of the same method, devices and seed are run once for all tests.
+  folder = pathlib.Path(STAGES.name, f'{method["name"]}-{devices}-{seed}')
+  if changes:
+    folder = pathlib.Path(tempfile.mkdtemp(dir=STAGES.name))
+  return training.prepare(
+    config, folder, mesh=training.make_mesh(jax.devices()[:devices])
   )
 
 

@@ -25,6 +25,7 @@ def toy_experiment(name, *, devices=4, seed=0):
   toy = name in toy_methods.__all__
   config = {
     'adalabelhash_semi': {'protocol': {'num_labelled': 4}},
+    'dpn': {'optimizer': {'learning_rate': 0.2}},
     'two_views': {'pipeline': {'views': 2, 'augment': {'noise': 0.1}}},
     'partly_labelled': {'protocol': {'num_labelled': 4}},
     'learned': {
@@ -55,9 +56,9 @@ def test_trains_resumes_and_is_evaluated(name, tmp_path):
     return step
 
   with pytest.MonkeyPatch.context() as patch:
-    compiled = training.loop.compile_step
+    compiled = training.tasks.compile_step
     patch.setattr(
-      training.loop, 'compile_step', lambda e: stop_early(compiled(e))
+      training.tasks, 'compile_step', lambda e: stop_early(compiled(e))
     )
     with pytest.raises(KeyboardInterrupt):
       training.train(experiment, tmp_path / 'parts')

@@ -6,10 +6,16 @@ format.
 """
 
 from jaxhash.plots._figure import check_installed
-from jaxhash.plots.charts import distance_matrix, pr_curve, training_curves
+from jaxhash.plots.charts import (
+  alike_order,
+  distance_matrix,
+  pr_curve,
+  training_curves,
+)
 from jaxhash.plots.galleries import gallery
 
 __all__ = [
+  'alike_order',
   'check_installed',
   'distance_matrix',
   'gallery',

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxhash.plots import _figure
 
-__all__ = ['distance_matrix', 'pr_curve', 'training_curves']
+__all__ = ['alike_order', 'distance_matrix', 'pr_curve', 'training_curves']
 
 _STYLES = ('-', '--', '-.', ':')
 Path = str | os.PathLike[str]
@@ -128,13 +128,20 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     fig.savefig(path, dpi=150)
 
 
-def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
+def distance_matrix(
+  matrix: Any,
+  labels: Sequence[str],
+  path: Path,
+  *,
+  quantity: str = 'distance',
+) -> None:
   """Draws distances between classes as a heat map, numbers in it up to 16.
 
   Args:
     matrix: `[classes, classes]`, such as the Hamming distances of codewords.
     labels: a name for each class.
     path: file to write.
+    quantity: what the numbers are, for the colour bar.
 
   Raises:
     ValueError: the matrix is not square or has not a row for each label.
@@ -159,7 +166,7 @@ def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
     fig = figure(figsize=(size + 1, size), layout='constrained')
     axes = fig.add_subplot()
     image = axes.imshow(matrix, cmap='cividis', interpolation='nearest')
-    bar = fig.colorbar(image, ax=axes, label='distance', shrink=0.8)
+    bar = fig.colorbar(image, ax=axes, label=quantity, shrink=0.8)
     bar.outline.set_visible(False)
     # With many classes every k-th is named, so that names do not overlap.
     ticks = range(0, n, -(-n // 40))
@@ -183,6 +190,44 @@ def distance_matrix(matrix: Any, labels: Sequence[str], path: Path) -> None:
           color='white' if matrix[i, j] < middle else _figure.INK,
         )
     fig.savefig(path, dpi=150)
+
+
+def alike_order(distances: Any) -> np.ndarray:
+  """An order of classes in which those that are alike are neighbours.
+
+  Args:
+    distances: of classes, `[classes, classes]`, symmetric, at least two; the
+      diagonal does not count.
+
+  Returns:
+    A permutation, int `[classes]`: the leaves of the average-linkage tree of
+    the classes, so ordered that neighbours are near (Bar-Joseph et al. 2001;
+    SciPy's `optimal_leaf_ordering`).
+
+  Raises:
+    ValueError: the matrix is not square, symmetric and finite.
+
+  Example:
+    >>> alike_order([[0, 9, 1], [9, 0, 8], [1, 8, 0]]).tolist() in (
+    ...   [0, 2, 1],
+    ...   [1, 2, 0],
+    ... )
+    True
+  """
+  from scipy.cluster import hierarchy
+  from scipy.spatial import distance
+
+  matrix = np.array(distances, float)
+  np.fill_diagonal(matrix, 0)
+  if matrix.ndim != 2 or not np.allclose(matrix, matrix.T) or len(matrix) < 2:
+    raise ValueError(
+      'distances must be a symmetric matrix of at least two classes, got '
+      f'{matrix.shape}'
+    )
+  condensed = distance.squareform(matrix, checks=False)
+  return hierarchy.leaves_list(
+    hierarchy.linkage(condensed, 'average', optimal_ordering=True)
+  )
 
 
 def _legend(fig: Any, axes: Any, number: int) -> None:

@@ -20,7 +20,15 @@ NAMED = {
   'method': ('jaxhash.methods', 'method'),
   'encoder': ('jaxhash.encoders', 'encoder'),
 }
-BLOCKS = (*NAMED, 'pipeline', 'optimizer', 'evaluation')
+BLOCKS = (
+  *NAMED,
+  'pipeline',
+  'optimizer',
+  'evaluation',
+  'measures',
+  'evaluations',
+  'stages',
+)
 LEAST = {
   'seed': 0,
   'batch_size': 1,
@@ -38,8 +46,8 @@ def default_config() -> ConfigDict:
 
   `dataset`, `protocol`, `method` and `encoder` hold a `name` and the
   arguments of the function of that name; the other blocks hold arguments of
-  `data.pipeline.make_pipeline`, `training.make_optimizer` and
-  `metrics.EvaluationProtocol`.
+  `data.pipeline.make_pipeline`, `training.make_optimizer`,
+  `metrics.EvaluationProtocol` and `metrics.Measures`.
 
   Returns:
     A new config, free to be changed.
@@ -74,6 +82,15 @@ def default_config() -> ConfigDict:
         'empty': 'zero',
         'ties': 'expected',
       },
+      'measures': {  # beside mAP
+        'precision_at': (1, 10, 100),
+        'ndcg_at': (),
+        'hierarchical_at': (),  # mAHP, wants a taxonomy
+        'radius': 2,
+      },
+      'taxonomy': config_dict.placeholder(str),  # file of a class hierarchy
+      'evaluations': {},  # more of them, by name, each with blocks as these
+      'stages': {},  # changes of this config for a stage of the method
       'log_every': 50,  # steps
       'eval_every': 500,  # steps, on val
       'checkpoint_every': 500,  # steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, NamedTuple
 
 import jax
@@ -54,10 +55,7 @@ class RowEncoder:
     self._batch_size = -(-batch_size // devices) * devices
     self._progress = progress
     self._sharding = NamedSharding(experiment.mesh, PartitionSpec('data'))
-    self._data = jax.device_put(
-      {'statistics': experiment.pipeline.data['statistics']},
-      NamedSharding(experiment.mesh, PartitionSpec()),
-    )
+    self._data = _statistics(experiment)
     step = make_encode_step(
       experiment.method, experiment.encoder, experiment.pipeline.preprocess
     )
@@ -69,6 +67,13 @@ class RowEncoder:
       return codes, outputs, jnp.isfinite(outputs.logits).all(axis=-1)
 
     self._step = jax.jit(checked)
+
+  def of(self, experiment: Experiment) -> RowEncoder:
+    """The encoder of another seed of the same run; compiles nothing."""
+    other = copy.copy(self)
+    other._experiment = experiment
+    other._data = _statistics(experiment)
+    return other
 
   def __call__(self, state: TrainState, rows: np.ndarray) -> Encoded:
     """Encodes rows.
@@ -115,6 +120,13 @@ class RowEncoder:
       if keep_outputs
       else None,
     )
+
+
+def _statistics(experiment: Experiment) -> Any:
+  return jax.device_put(
+    {'statistics': experiment.pipeline.data['statistics']},
+    NamedSharding(experiment.mesh, PartitionSpec()),
+  )
 
 
 def _head(tree: Any, count: int) -> Any:

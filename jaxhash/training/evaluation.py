@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxhash import lookup
+from jaxhash.encoders.heads import reestimate_norm
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.errors import RunError
 from jaxhash.training.experiment import Experiment
@@ -21,7 +22,15 @@ from jaxhash.training.ranking import (
 )
 from jaxhash.training.state import TrainState
 
-__all__ = ['check_shallow', 'evaluate', 'evaluate_shallow', 'validate']
+__all__ = [
+  'check_shallow',
+  'evaluate',
+  'evaluate_shallow',
+  'fit_norm',
+  'validate',
+]
+
+ROWS_AT_A_TIME = 2**14
 
 
 def evaluate(
@@ -40,7 +49,8 @@ def evaluate(
     not train, where train is part of the database; `transductive` those with
     the database codes that the method learnt from the database's labels,
     where it has such a bank; `val` those of the val rows, to choose settings
-    by, against the database without val and query.
+    by, against the database without val and query; `evaluations` all of these
+    for each further evaluation.
 
   Example:
     >>> from jaxhash.training.config import default_config
@@ -59,6 +69,36 @@ def evaluate(
     4
   """
   return rank(experiment, state, encode).results()
+
+
+def fit_norm(
+  experiment: Experiment, state: TrainState, rows: np.ndarray
+) -> TrainState:
+  """A state whose `bn` head has the statistics of other rows.
+
+  Args:
+    experiment: names the data and the encoder.
+    state: to take the parameters from; it is not changed.
+    rows: positions in the data set, say those of the database.
+
+  Returns:
+    The state with running mean and variance of these rows, scale 1 and offset
+    0; see `encoders.heads.reestimate_norm`.
+
+  Raises:
+    ValueError: the encoder has no `bn` head.
+  """
+  seen = experiment.method._replace(encode=lambda _, outputs: outputs.features)
+  encode = RowEncoder(experiment._replace(method=seen))
+  parts = max(1, len(rows) // ROWS_AT_A_TIME)
+  params, encoder_state = reestimate_norm(
+    state.params['encoder'],
+    state.encoder_state,
+    (encode(state, part).codes for part in np.array_split(rows, parts)),
+  )
+  return state._replace(
+    params={**state.params, 'encoder': params}, encoder_state=encoder_state
+  )
 
 
 def evaluate_shallow(
@@ -111,7 +151,7 @@ def evaluate_shallow(
     jax.random.key(experiment.config['seed']),
     num_bits=num_bits,
   )
-  rows = searched_rows(split)
+  rows = searched_rows(experiment)
   codes = np.concatenate(
     [
       np.asarray(shallow.encode(model, features(chunk)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pathlib
+import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxhash import lookup, metrics
+from jaxhash import lookup, metrics, taxonomy
 from jaxhash.core import Encoder, HashMethod, Info, PyTree, Variables
 from jaxhash.data.pipeline import make_pipeline, visible_labels
 from jaxhash.data.types import Dataset, Pipeline, Split
@@ -18,7 +21,28 @@ from jaxhash.training.config import NAMED, check_config
 from jaxhash.training.optimizer import make_optimizer
 from jaxhash.training.state import TrainState, init_state
 
-__all__ = ['Experiment', 'build', 'initial_state', 'make_mesh']
+__all__ = [
+  'Evaluation',
+  'Experiment',
+  'build',
+  'build_method',
+  'initial_state',
+  'make_mesh',
+]
+
+
+class Evaluation(NamedTuple):
+  """One way to score a trained state.
+
+  Attributes:
+    split: which rows search which.
+    protocol: how a ranking is scored.
+    measures: what is measured beside mAP.
+  """
+
+  split: Split
+  protocol: metrics.EvaluationProtocol
+  measures: metrics.Measures
 
 
 class Experiment(NamedTuple):
@@ -29,6 +53,12 @@ class Experiment(NamedTuple):
     dataset: the rows.
     split: which rows do what.
     protocol: how the ranking is scored.
+    measures: what is measured beside mAP.
+    class_distances: of the classes in the config's taxonomy, float
+      `[classes, classes]`, for hierarchical measures and the order of
+      pictures; None without one.
+    evaluations: further ways to score the same state, by name; their train
+      rows are those of `split`.
     method: the hashing method.
     encoder: its width is the method's.
     pipeline: batches as a function of the step.
@@ -37,12 +67,16 @@ class Experiment(NamedTuple):
     variables: the method's, before training.
     mesh: one axis, `data`, over all devices.
     num_steps: steps of the whole run.
+    stage_reports: what the stages before this run reported, by their name.
   """
 
   config: dict[str, Any]
   dataset: Dataset
   split: Split
   protocol: metrics.EvaluationProtocol
+  measures: metrics.Measures
+  class_distances: np.ndarray | None
+  evaluations: Mapping[str, Evaluation]
   method: HashMethod
   encoder: Encoder
   pipeline: Pipeline
@@ -51,6 +85,7 @@ class Experiment(NamedTuple):
   variables: Variables
   mesh: Mesh
   num_steps: int
+  stage_reports: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
@@ -61,14 +96,25 @@ def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
   )
 
 
-def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
+def build(
+  config: Mapping[str, Any],
+  *,
+  mesh: Mesh | None = None,
+  method: HashMethod | None = None,
+  arrays: Mapping[str, Any] | None = None,
+) -> Experiment:
   """Builds a run from a config.
+
+  A method that has stages before its own training is built by `prepare`,
+  which runs them.
 
   Args:
     config: nested plain values as `jaxhash.training.default_config` has
       them; `dataset`, `protocol`, `method` and `encoder` each have a `name`
       and the arguments of the function of that name.
     mesh: the devices; all of them by default.
+    method: in place of the config's, as for a stage of it.
+    arrays: what earlier stages found out; `Info.arrays`.
 
   Returns:
     The run. Nothing has been compiled.
@@ -91,16 +137,28 @@ def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
   """
   check_config(config)
   mesh = make_mesh() if mesh is None else mesh
-  method = _named(config, 'method')
+  method = build_method(config) if method is None else method
   encoder = _named(config, 'encoder', method.width)
-  protocol = lookup.call(
-    metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
-  )
   package, kind = NAMED['protocol']
   lookup.find(config['protocol'].get('name', ''), package=package, kind=kind)
+  lookup.call(
+    metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
+  )
   dataset = _named(config, 'dataset')
   check_dataset(dataset)
-  split = _named(config, 'protocol', dataset, seed=config['seed'])
+  main = _evaluation(config, dataset)
+  split = main.split
+  distances = _class_distances(config['taxonomy'], dataset)
+  evaluations = {
+    name: _further(name, config, dataset, split)
+    for name in config['evaluations']
+  }
+  for evaluation in (main, *evaluations.values()):
+    if evaluation.measures.hierarchical_at and distances is None:
+      raise ValueError(
+        'measures.hierarchical_at needs taxonomy, the file of a class '
+        'hierarchy, got none'
+      )
   batch_size = config['batch_size']
   if batch_size % mesh.size:
     raise ValueError(
@@ -117,6 +175,7 @@ def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
   )
   num_steps = config['epochs'] * pipeline.steps_per_epoch
   info, encoder_params = _describe(dataset, split, pipeline, encoder)
+  info = info._replace(arrays=dict(arrays or {}))
   key = jax.random.key(config['seed'])
   variables = method.init(jax.random.fold_in(key, 1), info)
   optimizer = make_optimizer(
@@ -128,7 +187,10 @@ def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
     config=dict(config),
     dataset=dataset,
     split=split,
-    protocol=protocol,
+    protocol=main.protocol,
+    measures=main.measures,
+    class_distances=distances,
+    evaluations=evaluations,
     method=method,
     encoder=encoder,
     pipeline=pipeline,
@@ -138,6 +200,11 @@ def build(config: Mapping[str, Any], *, mesh: Mesh | None = None) -> Experiment:
     mesh=mesh,
     num_steps=num_steps,
   )
+
+
+def build_method(config: Mapping[str, Any]) -> HashMethod:
+  """The hashing method of a config; see `build`."""
+  return _named(config, 'method')
 
 
 def initial_state(experiment: Experiment) -> TrainState:
@@ -159,6 +226,56 @@ def _named(
   return lookup.build(
     {**defaults, **config[block]}, *args, package=package, kind=kind
   )
+
+
+def _evaluation(config: Mapping[str, Any], dataset: Dataset) -> Evaluation:
+  return Evaluation(
+    split=_named(config, 'protocol', dataset, seed=config['seed']),
+    protocol=lookup.call(
+      metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
+    ),
+    measures=lookup.call(metrics.Measures, config['measures'], kind='measures'),
+  )
+
+
+def _further(
+  name: str, config: Mapping[str, Any], dataset: Dataset, split: Split
+) -> Evaluation:
+  """An evaluation of the same state; what it does not say is the run's."""
+  changes = config['evaluations'][name]
+  known = ('protocol', 'evaluation', 'measures')
+  if not isinstance(changes, Mapping) or set(changes) - set(known):
+    raise ValueError(
+      f'evaluations.{name} may have {", ".join(known)}, got {changes!r}'
+    )
+  evaluation = _evaluation({**config, **changes}, dataset)
+  if not np.array_equal(evaluation.split.train, split.train):
+    raise ValueError(
+      f'evaluations.{name} has other train rows than the run: '
+      f'{evaluation.split.protocol} beside {split.protocol}'
+    )
+  return evaluation
+
+
+def _class_distances(path: str | None, dataset: Dataset) -> np.ndarray | None:
+  """Distances of the classes in a taxonomy, whose names must be the same.
+
+  A data set without names of its own has numbers: its classes are taken to be
+  in the order of the file.
+  """
+  if path is None:
+    return None
+  tree = taxonomy.read_taxonomy(pathlib.Path(path).expanduser())
+  names = dataset.class_names
+  numbers = tuple(str(i) for i in range(dataset.num_classes))
+  if names != tree.classes and (
+    names != numbers or len(tree.classes) != len(names)
+  ):
+    raise ValueError(
+      f'the {len(tree.classes)} classes of the taxonomy {path} are not the '
+      f'{len(names)} of {dataset.name}, or not in the same order'
+    )
+  return taxonomy.distances(tree)
 
 
 def _describe(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from absl import logging
-from jax.sharding import NamedSharding, PartitionSpec
 from tqdm import tqdm
 
 from jaxhash.data.splits import load_split, save_split, split_digest
@@ -25,27 +21,14 @@ from jaxhash.training.errors import (
   NonFiniteLossError,
   WorkdirError,
 )
-from jaxhash.training.evaluation import validate
 from jaxhash.training.experiment import Experiment, initial_state
+from jaxhash.training.signals import stop_signals
 from jaxhash.training.state import TrainState
-from jaxhash.training.step import TrainStep, make_train_step
+from jaxhash.training.tasks import Task, one_run, seeds_together
 
-__all__ = ['compile_step', 'restore', 'train']
+__all__ = ['restore', 'train', 'train_seeds']
 
-
-def compile_step(experiment: Experiment) -> TrainStep:
-  """The jitted train step of an experiment; its state is donated."""
-  replicated = NamedSharding(experiment.mesh, PartitionSpec())
-  return jax.jit(
-    make_train_step(
-      experiment.method,
-      experiment.encoder,
-      experiment.optimizer,
-      experiment.pipeline.prepare,
-    ),
-    donate_argnums=0,
-    out_shardings=replicated,
-  )
+SPLIT = 'split.npz'
 
 
 def restore(
@@ -72,7 +55,7 @@ def restore(
   for note in notes:
     say(note)
   if state is not None:
-    _check_split(experiment, workdir)
+    _check_split(experiment, workdir / SPLIT)
     if notes:
       say(f'the checkpoint of step {int(state.step)} is used')
   return state
@@ -120,37 +103,73 @@ def train(
     >>> int(state.step)
     60
   """
-  config = experiment.config
-  files.claim(workdir, config)
   encode = encode or RowEncoder(experiment)
+  return _train(one_run(experiment, encode), workdir, progress, say)
+
+
+def train_seeds(
+  experiments: Sequence[Experiment],
+  workdir: pathlib.Path,
+  *,
+  progress: bool = False,
+  say: Callable[[str], None] = logging.info,
+) -> TrainState:
+  """Trains several seeds of a run together, as `train` does one.
+
+  Args:
+    experiments: of configs that differ in their seed alone.
+    workdir: where everything is written; made if it is not there.
+    progress: whether to show a progress bar.
+    say: takes a line of text now and then.
+
+  Returns:
+    The state of all seeds after the last step; `training.seed_state` takes
+    that of one out of it. It has been saved.
+
+  Raises:
+    ValueError: the seeds have states or data of different shapes.
+    RunError: as for `train`.
+  """
+  return _train(seeds_together(experiments), workdir, progress, say)
+
+
+def _train(
+  task: Task, workdir: pathlib.Path, progress: bool, say: Callable[[str], None]
+) -> TrainState:
+  config = task.config
+  files.claim(workdir, config)
   with (
     files.locked(workdir),
     Checkpoints(
       workdir / 'checkpoints', keep=config['keep_checkpoints']
     ) as checkpoints,
-    _stop_signals() as stopped,
+    stop_signals() as stopped,
   ):
-    state = _start(experiment, workdir, checkpoints, say)
-    run = _Run(experiment, workdir, checkpoints, encode, progress)
+    state = _start(task, workdir, checkpoints, say)
+    run = _Run(task, workdir, checkpoints, progress)
     return run.steps(state, stopped)
 
 
 def _start(
-  experiment: Experiment,
+  task: Task,
   workdir: pathlib.Path,
   checkpoints: Checkpoints,
   say: Callable[[str], None],
 ) -> TrainState:
   """The state to go on from. There are four cases."""
-  state = initial_state(experiment)
+  state = task.initial()
   restored, notes = checkpoints.restore(state)
   for note in notes:
     say(note)
+  splits = _splits(task, workdir)
   if restored is None:
     # 1. Nothing was saved: from the beginning.
-    dataset = experiment.dataset
-    with files.replacing(workdir / 'split.npz') as part:
-      save_split(experiment.split, part, labels=dataset.labels, ids=dataset.ids)
+    for path, experiment in splits.items():
+      dataset = experiment.dataset
+      with files.replacing(path) as part:
+        save_split(
+          experiment.split, part, labels=dataset.labels, ids=dataset.ids
+        )
     files.write_text(
       workdir / 'parameters.txt', files.parameter_overview(state.params) + '\n'
     )
@@ -159,7 +178,8 @@ def _start(
     # 2. The latest checkpoint is whole: on from there.
     # 3. It is not: on from the one before, the broken one is set aside.
     # 4. It is the last step's: nothing is left to do.
-    _check_split(experiment, workdir)
+    for path, experiment in splits.items():
+      _check_split(experiment, path)
     state, step = restored, int(restored.step)
     say(f'going on from step {step}')
   checkpoints.set_aside(after=step)
@@ -168,18 +188,30 @@ def _start(
   return state
 
 
-def _check_split(experiment: Experiment, workdir: pathlib.Path) -> None:
+def _splits(
+  task: Task, workdir: pathlib.Path
+) -> dict[pathlib.Path, Experiment]:
+  """The file of the split of each seed."""
+  if len(task.experiments) == 1:
+    return {workdir / SPLIT: task.experiments[0]}
+  return {
+    workdir / f'split-seed{e.config["seed"]}.npz': e for e in task.experiments
+  }
+
+
+def _check_split(experiment: Experiment, path: pathlib.Path) -> None:
   """Raises where the run was trained on other rows, or other labels."""
   try:
-    saved, digest = load_split(workdir / 'split.npz')
+    saved, digest = load_split(path)
   except ValueError as e:
     raise WorkdirError(str(e)) from e
   now = split_digest(experiment.split, experiment.dataset.labels)
   if now != digest:
     raise WorkdirError(
-      f'{workdir} was trained on other data: its split.npz is {saved.protocol} '
-      f'[{digest}], the data now give {experiment.split.protocol} [{now}]: '
-      'rows, their order or their labels have changed'
+      f'{path.parent} was trained on other data: its {path.name} is '
+      f'{saved.protocol} [{digest}], the data now give '
+      f'{experiment.split.protocol} [{now}]: rows, their order or their labels '
+      'have changed'
     )
 
 
@@ -188,26 +220,20 @@ class _Run:
 
   def __init__(
     self,
-    experiment: Experiment,
+    task: Task,
     workdir: pathlib.Path,
     checkpoints: Checkpoints,
-    encode: RowEncoder,
     progress: bool,
   ):
-    self._experiment = experiment
+    self._task = task
     self._workdir = workdir
     self._checkpoints = checkpoints
-    self._encode = encode
     self._progress = progress
-    self._step_fn = compile_step(experiment)
-    self._data = jax.device_put(
-      experiment.pipeline.data, NamedSharding(experiment.mesh, PartitionSpec())
-    )
-    self._batch_sharding = NamedSharding(experiment.mesh, PartitionSpec('data'))
 
   def steps(self, state: TrainState, stopped: list[int]) -> TrainState:
-    config, last = self._experiment.config, self._experiment.num_steps
-    first = int(state.step)
+    task, config = self._task, self._task.config
+    last, first = task.experiments[0].num_steps, int(state.step)
+    rows = config['batch_size'] * len(task.experiments)
     clock, counted = time.monotonic(), first
     bar = tqdm(
       total=last,
@@ -218,32 +244,26 @@ class _Run:
     )
     with bar:
       for step in range(first, last):
-        state, metrics = self._step_fn(state, self._data, self._batch(step))
+        state, metrics = task.step(state, task.data, task.batch(step))
         done = step + 1
         bar.update(1)
         end = done == last
         if end or done % config['log_every'] == 0:
           self._check(state, done)
-          record = {k: float(v) for k, v in metrics.items()}
+          record = {k: np.asarray(v).tolist() for k, v in metrics.items()}
           seconds = time.monotonic() - clock
-          rate = (done - counted) * config['batch_size'] / seconds
-          files.append_json_line(
-            self._workdir / files.METRICS, {'step': done, **record}
-          )
-          files.append_json_line(
-            self._workdir / files.TIMING,
-            {'step': done, 'seconds': seconds, 'images_per_second': rate},
-          )
+          rate = (done - counted) * rows / seconds
+          self._append(files.METRICS, done, record)
+          timing = {'seconds': seconds, 'images_per_second': rate}
+          self._append(files.TIMING, done, timing)
           bar.set_postfix_str(
-            f'loss {record["loss"]:.4f}, {rate:,.0f} images/s'
+            f'loss {np.mean(record["loss"]):.4f}, {rate:,.0f} images/s'
           )
           clock, counted = time.monotonic(), done
         if done % config['eval_every'] == 0 and done < last:
-          scores = validate(self._experiment, state, self._encode)
+          scores = task.validate(state)
           if scores:
-            files.append_json_line(
-              self._workdir / files.METRICS, {'step': done, **scores}
-            )
+            self._append(files.METRICS, done, scores)
           clock, counted = time.monotonic(), done
         if end or stopped or done % config['checkpoint_every'] == 0:
           self._check(state, done)
@@ -252,26 +272,37 @@ class _Run:
           raise InterruptedRunError(stopped[0], done)
     return state
 
-  def _batch(self, step: int) -> Any:
-    batch = self._experiment.pipeline.batch(step)
-    return jax.device_put(batch, self._batch_sharding)
+  def _append(self, name: str, step: int, values: dict[str, Any]) -> None:
+    files.append_json_line(self._workdir / name, {'step': step, **values})
 
   def _check(self, state: TrainState, done: int) -> None:
     """Stops at a non-finite loss, by taking the failed step once more."""
     failed = int(state.failed_step)
     if failed < 0:
       return
+    task = self._task
     again = state._replace(
       step=jax.numpy.int32(failed), failed_step=jax.numpy.int32(-1)
     )
-    _, metrics = self._step_fn(again, self._data, self._batch(failed))
-    values = ', '.join(f'{k} {float(v):g}' for k, v in metrics.items())
-    index = np.asarray(self._experiment.pipeline.batch(failed)['index'])
-    rows = self._experiment.split.train[index]
+    _, metrics = task.step(again, task.data, task.batch(failed))
+    norms = np.atleast_1d(np.asarray(metrics['gradient_norm']))
+    losses = np.atleast_1d(np.asarray(metrics['loss']))
+    place = int(np.argmin(np.isfinite(norms) & np.isfinite(losses)))
+    values = ', '.join(
+      f'{k} {np.atleast_1d(v)[place]:g}' for k, v in metrics.items()
+    )
+    experiment = task.experiments[place]
+    index = np.asarray(experiment.pipeline.batch(failed)['index'])
+    rows = experiment.split.train[index]
     saved = self._checkpoints.steps()
+    of_seed = (
+      f' of seed {experiment.config["seed"]}'
+      if len(task.experiments) > 1
+      else ''
+    )
     raise NonFiniteLossError(
-      f'the loss or its gradient is not finite at step {failed} ({values}); '
-      f'noticed at step {done}; the batch has rows '
+      f'the loss or its gradient is not finite at step {failed}{of_seed} '
+      f'({values}); noticed at step {done}; the batch has rows '
       f'{", ".join(map(str, rows[:8]))}, ... of the data set; '
       + (
         f'the checkpoint of step {saved[-1]} is kept'
@@ -279,28 +310,3 @@ class _Run:
         else 'no checkpoint had been saved'
       )
     )
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-  """Collects SIGTERM and SIGINT in a list; the second one is not waited for."""
-  received: list[int] = []
-
-  def receive(number: int, frame: Any) -> None:
-    del frame
-    received.append(number)
-    if len(received) > 1:  # in the middle of a long compilation, say
-      raise KeyboardInterrupt
-
-  if threading.current_thread() is not threading.main_thread():
-    yield received
-    return
-  before = {
-    number: signal.signal(number, receive)
-    for number in (signal.SIGTERM, signal.SIGINT)
-  }
-  try:
-    yield received
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)

@@ -51,13 +51,16 @@ def rank(
     >>> rows.shape
     (4, 3)
   """
-  rows = searched_rows(experiment.split)
+  rows = searched_rows(experiment)
   return Ranker(experiment, rows, encode(state, rows), state)
 
 
-def searched_rows(split: Split) -> np.ndarray:
-  """All rows that a split searches or searches with, sorted."""
-  return np.unique(np.concatenate([split.query, split.database, split.val]))
+def searched_rows(experiment: Experiment) -> np.ndarray:
+  """All rows that are searched or search, in any evaluation, sorted."""
+  splits = [experiment.split]
+  splits += [e.split for e in experiment.evaluations.values()]
+  parts = [part for s in splits for part in (s.query, s.database, s.val)]
+  return np.unique(np.concatenate(parts))
 
 
 def val_database(split: Split) -> np.ndarray:
@@ -96,7 +99,31 @@ class Ranker:
 
   def results(self) -> dict[str, Any]:
     """All scores; see `evaluate`."""
-    split, method = self._experiment.split, self._experiment.method
+    experiment, split = self._experiment, self._experiment.split
+    results = self._scores()
+    codes = self.codes(split.database)
+    if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
+      results['code_health'] = metrics.code_health(codes)
+    if self._state is not None:
+      results['step'] = int(self._state.step)
+      codewords = self.codewords()
+      if codewords is not None and len(codewords) > 1:
+        results['codewords'] = metrics.codeword_health(codewords)
+    if experiment.evaluations:
+      results['evaluations'] = {
+        name: Ranker(
+          experiment._replace(**evaluation._asdict()),
+          self._rows,
+          self._encoded,
+          self._state,
+        )._scores()
+        for name, evaluation in experiment.evaluations.items()
+      }
+    return results
+
+  def _scores(self) -> dict[str, Any]:
+    """The scores by the split, the protocol and the measures of the run."""
+    split = self._experiment.split
     results: dict[str, Any] = {
       'split': split.protocol,
       'split_digest': split_digest(split, self._labels),
@@ -107,18 +134,10 @@ class Ranker:
       results['query_database_without_train'] = self.score(split.query, unseen)
     if len(split.val) and len(val_database(split)):
       results['val'] = self.score(split.val, val_database(split))
-    codes = self.codes(split.database)
-    if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
-      results['code_health'] = metrics.code_health(codes)
-    if self._state is not None:
-      results['step'] = int(self._state.step)
-      if method.bank is not None:
-        results['transductive'] = self.score(
-          split.query, split.database, bank=True
-        )
-      codewords = self.codewords()
-      if codewords is not None and len(codewords) > 1:
-        results['codewords'] = metrics.codeword_health(codewords)
+    if self._state is not None and self._experiment.method.bank is not None:
+      results['transductive'] = self.score(
+        split.query, split.database, bank=True
+      )
     return results
 
   def codes(self, rows: np.ndarray) -> np.ndarray:
@@ -166,7 +185,16 @@ class Ranker:
     Returns:
       As `metrics.evaluate`, or `metrics.evaluate_ranking`.
     """
-    protocol = self._experiment.protocol
+    experiment = self._experiment
+    similarity = None
+    if experiment.measures.graded and experiment.class_distances is not None:
+      similarity = 1 - experiment.class_distances
+    more: dict[str, Any] = {
+      'measures': experiment.measures,
+      'similarity': similarity,
+      'query_ids': query,
+      'database_ids': database,
+    }
     codes = self.codes(database)
     if bank:
       codes = self._learnt(codes, database)
@@ -176,17 +204,15 @@ class Ranker:
         codes,
         self._labels[query],
         self._labels[database],
-        protocol,
-        query_ids=query,
-        database_ids=database,
+        experiment.protocol,
+        **more,
       )
     return metrics.evaluate_ranking(
       lambda rows: self._distances(query[rows], codes),
       self._labels[query],
       self._labels[database],
-      protocol,
-      query_ids=query,
-      database_ids=database,
+      experiment.protocol,
+      **more,
     )
 
   def relevant(self, query: np.ndarray, database: np.ndarray) -> np.ndarray:

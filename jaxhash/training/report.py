@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import Any
 
@@ -15,7 +16,7 @@ from jaxhash.training.experiment import Experiment
 from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.state import TrainState
 
-__all__ = ['results_table', 'write_report']
+__all__ = ['results_of', 'results_table', 'write_report']
 
 RESULTS = 'results.json'
 GALLERY_QUERIES = 8
@@ -37,8 +38,9 @@ def write_report(
     state: the state to score.
     encode: of the same experiment.
     workdir: gets results.json, pr_curve.png, training_curves.png,
-      codewords.png where the method has codewords and gallery.png for images
-      of 1 or 3 channels. A state of before the last step gets
+      codewords.png where the method has codewords, similarity.png where a
+      stage found how alike classes are, and gallery.png for images of 1 or 3
+      channels. A state of before the last step gets
       results-stepN.json, another protocol than the run's results-DIGEST.json,
       so that neither is taken for the run's own, and no pictures.
     pictures: whether to draw.
@@ -50,21 +52,33 @@ def write_report(
     RunError: a file cannot be written.
   """
   ranker = rank(experiment, state, encode)
-  config = experiment.config
-  results = {
-    'method': config['method'],
-    'reconstruction': experiment.method.reconstruction,
-    'encoder': config['encoder'],
-    'dataset': config['dataset'],
-    'seed': config['seed'],
-    **ranker.results(),
-    'versions': files.versions(),
-  }
+  results = _results(experiment, ranker)
   name = _file_name(experiment, results, workdir)
   files.write_json(workdir / name, results)
   if pictures and name == RESULTS:
     _draw(experiment, ranker, results, workdir)
   return results
+
+
+def results_of(
+  experiment: Experiment, state: TrainState, encode: RowEncoder
+) -> dict[str, Any]:
+  """What `write_report` writes as results.json, and nothing is written."""
+  return _results(experiment, rank(experiment, state, encode))
+
+
+def _results(experiment: Experiment, ranker: Ranker) -> dict[str, Any]:
+  config, reports = experiment.config, experiment.stage_reports
+  return {
+    'method': config['method'],
+    'reconstruction': experiment.method.reconstruction,
+    'encoder': config['encoder'],
+    'dataset': config['dataset'],
+    'seed': config['seed'],
+    **({'stages': dict(reports)} if reports else {}),
+    **ranker.results(),
+    'versions': files.versions(),
+  }
 
 
 def _file_name(
@@ -74,8 +88,10 @@ def _file_name(
   if results['step'] != experiment.num_steps:
     parts.append(f'step{results["step"]}')
   if (workdir / 'config.json').exists():
-    saved = files.read_config(workdir)['evaluation']
-    if saved != experiment.config['evaluation']:
+    saved = files.read_config(workdir)
+    now = json.loads(json.dumps(experiment.config))
+    scoring = ('evaluation', 'measures', 'taxonomy')
+    if any(saved[name] != now[name] for name in scoring):
       parts.append(results['query_database']['protocol_digest'])
   return '-'.join(parts) + '.json'
 
@@ -97,15 +113,41 @@ def _draw(
   if records:
     with files.replacing(workdir / 'training_curves.png') as part:
       plots.training_curves(records, part)
-  codewords = ranker.codewords()
-  if codewords is not None:
-    distances = search.hamming_distances(codewords, codewords)
-    with files.replacing(workdir / 'codewords.png') as part:
-      plots.distance_matrix(distances, experiment.dataset.class_names, part)
+  _draw_classes(experiment, ranker, workdir)
   shape = experiment.dataset.inputs.shape
   if len(shape) == 4 and shape[-1] in (1, 3):
     with files.replacing(workdir / 'gallery.png') as part:
       _gallery(experiment, ranker, part)
+
+
+def _draw_classes(
+  experiment: Experiment, ranker: Ranker, workdir: pathlib.Path
+) -> None:
+  """Codewords and class similarity, alike classes beside each other."""
+  similarity = experiment.info.arrays.get('similarity')
+  unlike = experiment.class_distances
+  if unlike is None and similarity is not None:
+    unlike = 1 - (similarity + similarity.T) / 2
+  codewords = ranker.codewords()
+  matrices = {}
+  if codewords is not None and len(codewords) > 1:
+    matrices['codewords'] = np.asarray(
+      search.hamming_distances(codewords, codewords)
+    )
+  if similarity is not None:
+    matrices['similarity'] = similarity
+  names = experiment.dataset.class_names
+  order = np.arange(len(names))
+  if unlike is not None:
+    order = plots.alike_order(unlike)
+  for name, matrix in matrices.items():
+    with files.replacing(workdir / f'{name}.png') as part:
+      plots.distance_matrix(
+        np.asarray(matrix)[np.ix_(order, order)],
+        [names[i] for i in order],
+        part,
+        quantity='distance' if name == 'codewords' else name,
+      )
 
 
 def results_table(results: dict[str, Any]) -> str:

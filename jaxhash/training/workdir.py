@@ -29,6 +29,7 @@ __all__ = [
   'METRICS',
   'TIMING',
   'append_json_line',
+  'check_same_config',
   'claim',
   'locked',
   'parameter_overview',
@@ -43,7 +44,7 @@ __all__ = [
 
 METRICS = 'metrics.jsonl'
 TIMING = 'timing.jsonl'
-FORMAT = 1  # of a workdir; raised when an older one can no longer be read
+FORMAT = 2  # of a workdir; raised when an older one can no longer be read
 
 
 def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
@@ -60,20 +61,7 @@ def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
   """
   path = workdir / 'config.json'
   if path.exists():
-    saved = _flatten(read_config(workdir))
-    given = _flatten(json.loads(json.dumps(config)))
-    lines = [
-      f'  {key}: {saved.get(key, "(absent)")!r} there, '
-      f'{given.get(key, "(absent)")!r} given'
-      for key in sorted(saved.keys() | given.keys())
-      if saved.get(key, '(absent)') != given.get(key, '(absent)')
-    ]
-    if lines:
-      raise WorkdirError(
-        f'{workdir} is the workdir of another config:\n'
-        + '\n'.join(lines)
-        + '\nname another --workdir, or give the config of this one'
-      )
+    check_same_config(read_config(workdir), config, workdir)
     return
   if (workdir / 'checkpoints').exists():
     raise WorkdirError(
@@ -81,6 +69,34 @@ def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
       'another --workdir'
     )
   write_json(path, {'format': FORMAT, 'versions': versions(), 'config': config})
+
+
+def check_same_config(
+  saved: Mapping[str, Any], config: Mapping[str, Any], path: pathlib.Path
+) -> None:
+  """Checks that what is there was made by the config that is given.
+
+  Args:
+    saved: the config that it was made by.
+    config: the config that is given, nested plain values.
+    path: what is there.
+
+  Raises:
+    WorkdirError: they differ; the message shows in what.
+  """
+  there, given = _flatten(saved), _flatten(json.loads(json.dumps(config)))
+  lines = [
+    f'  {key}: {there.get(key, "(absent)")!r} there, '
+    f'{given.get(key, "(absent)")!r} given'
+    for key in sorted(there.keys() | given.keys())
+    if there.get(key, '(absent)') != given.get(key, '(absent)')
+  ]
+  if lines:
+    raise WorkdirError(
+      f'{path} is of another config:\n'
+      + '\n'.join(lines)
+      + '\nname another --workdir, or give the config of this one'
+    )
 
 
 def read_config(workdir: pathlib.Path) -> dict[str, Any]:
@@ -252,6 +268,8 @@ def parameter_overview(params: PyTree) -> str:
 
 
 def _plain(value: Any) -> Any:
+  if isinstance(value, list):  # of the seeds that are trained together
+    return [_plain(v) for v in value]
   if isinstance(value, str | bool | int | None):
     return value
   number = float(np.asarray(value))

@@ -1,3 +1,4 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 
 from jaxhash import binarize
 from jaxhash.encoders.base import from_linen
-from jaxhash.encoders.heads import HashHead
+from jaxhash.encoders.heads import HashHead, reestimate_norm
+from jaxhash.encoders.mlp import mlp
 
 
 class _Identity(HashHead):
@@ -87,3 +89,74 @@ def test_logits_are_float32():
     params, state, jnp.ones((2, 32), jnp.bfloat16), train=True
   )
   assert outputs.logits.dtype == jnp.float32
+
+
+def _trained_elsewhere(rows=200):
+  """An encoder with a norm, and rows that it has not seen the like of."""
+  encoder = mlp(6, hidden=(5,), head='bn')
+  x = 3 + 2 * jax.random.normal(jax.random.key(2), (rows, 4))
+  params, state = encoder.init(jax.random.key(3), x)
+  norm = {'scale': jnp.full(6, 2.0), 'bias': jnp.full(6, -0.5)}
+  params = {**params, 'head': {**params['head'], 'norm': norm}}
+  features = encoder.apply(params, state, x, train=False)[0].features
+  return encoder, params, state, x, np.asarray(features)
+
+
+def test_fitted_norm_centres_the_logits_of_the_new_rows():
+  encoder, params, state, x, features = _trained_elsewhere()
+  before = encoder.apply(params, state, x, train=False)[0].logits
+  fitted = reestimate_norm(params, state, [features])
+  after = encoder.apply(*fitted, x, train=False)[0].logits
+  assert abs(before.mean(axis=0)).max() > 0.4
+  np.testing.assert_allclose(after.mean(axis=0), 0, atol=1e-4)
+  raw = features.astype(np.float64) @ np.asarray(
+    params['head']['dense']['kernel'], np.float64
+  )
+  np.testing.assert_allclose(
+    after,
+    (raw - raw.mean(0)) / np.sqrt(raw.var(0) + 1e-5),
+    rtol=1e-3,
+    atol=1e-4,
+  )
+  # A constant added to all raw logits changes nothing: bits stay balanced.
+  codes = np.asarray(binarize.codes_from_logits(after))
+  assert abs(codes.mean(axis=0)).max() < 0.35
+  np.testing.assert_array_equal(params['head']['norm']['scale'], 2.0)  # input
+
+
+def test_fitted_norm_of_blocks_is_that_of_all_rows():
+  _, params, state, _, features = _trained_elsewhere()
+  whole = reestimate_norm(params, state, [features])
+  blocks = np.split(features, [1, 17, 130])
+  parts = reestimate_norm(params, state, iter(blocks))
+  chex.assert_trees_all_close(whole, parts, rtol=1e-5, atol=1e-7)
+
+
+def test_options_of_the_fitted_norm():
+  _, params, state, _, features = _trained_elsewhere()
+  kept, statistics = reestimate_norm(
+    params, state, [features], variance=False, reset_affine=False
+  )
+  np.testing.assert_array_equal(kept['head']['norm']['scale'], 2.0)
+  before, after = (
+    s['batch_stats']['head']['norm'] for s in (state, statistics)
+  )
+  np.testing.assert_array_equal(before['var'], after['var'])
+  assert not np.allclose(before['mean'], after['mean'])
+
+
+@pytest.mark.parametrize(
+  ('features', 'message'),
+  [
+    ([], 'at least 2 rows, got 0'),
+    ([np.ones((1, 5))], 'at least 2 rows, got 1'),
+    ([np.ones((3, 4))], r'features must be \[rows, 5\], got \[3, 4\]'),
+    ([np.full((3, 5), np.nan)], 'not finite'),
+  ],
+)
+def test_rows_that_no_norm_can_be_fitted_to(features, message):
+  _, params, state, _, _ = _trained_elsewhere()
+  with pytest.raises(ValueError, match=message):
+    reestimate_norm(params, state, features)
+  with pytest.raises(ValueError, match=r"needs head='bn', its head has dense"):
+    reestimate_norm({'head': {'dense': {}}}, {}, features)

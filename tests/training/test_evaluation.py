@@ -15,7 +15,7 @@ import pytest
 from jaxhash import metrics, training
 from jaxhash.core import Outputs
 from jaxhash.training import encode as encode_module
-from jaxhash.training import loop
+from jaxhash.training import tasks
 from tests.configs import small
 from tests.method_suite import experiment_of, run_steps
 
@@ -294,7 +294,7 @@ def test_steps_do_not_wait_for_the_host(tmp_path, monkeypatch):
   """The loop reads nothing from the device but where it logs or saves."""
   experiment = experiment_of(METHOD)
   experiment.config.update(log_every=12, eval_every=10**9, checkpoint_every=12)
-  read_at, compiled = [], loop.compile_step
+  read_at, compiled = [], tasks.compile_step
 
   class Watched:
     """Stands for a metric, and remembers when it was read."""
@@ -302,9 +302,9 @@ def test_steps_do_not_wait_for_the_host(tmp_path, monkeypatch):
     def __init__(self, step):
       self.step = step
 
-    def __float__(self):
+    def __array__(self, dtype=None, copy=None):
       read_at.append(self.step)
-      return 0.0
+      return np.zeros((), np.float32)
 
   def watched(experiment):
     step_fn = compiled(experiment)
@@ -317,7 +317,7 @@ def test_steps_do_not_wait_for_the_host(tmp_path, monkeypatch):
 
     return step
 
-  monkeypatch.setattr(loop, 'compile_step', watched)
+  monkeypatch.setattr(tasks, 'compile_step', watched)
   training.train(experiment, tmp_path)
   assert set(read_at) == {12, 24}
 
@@ -333,9 +333,9 @@ def test_a_state_owns_its_buffers():
 
 def test_the_train_step_compiles_once_in_a_run(tmp_path, monkeypatch):
   chex.clear_trace_counter()
-  make = loop.make_train_step
+  make = tasks.make_train_step
   monkeypatch.setattr(
-    loop,
+    tasks,
     'make_train_step',
     lambda *a: chex.assert_max_traces(make(*a), n=1),
   )

@@ -18,7 +18,7 @@ import pytest
 
 from jaxhash import training
 from jaxhash.core import Aux, HashMethod, Variables
-from jaxhash.training import loop
+from jaxhash.training import signals
 from tests.configs import small
 from tests.method_suite import assert_bitwise_equal, experiment_of
 
@@ -129,7 +129,7 @@ def test_a_signal_saves_and_exits(tmp_path, number):
 
 def test_the_second_signal_is_not_waited_for():
   before = signal.getsignal(signal.SIGINT)  # a shell's background ignores it
-  with loop._stop_signals() as received:
+  with signals.stop_signals() as received:
     os.kill(os.getpid(), signal.SIGTERM)
     assert received == [signal.SIGTERM]
     with pytest.raises(KeyboardInterrupt):
