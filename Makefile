@@ -15,8 +15,8 @@ demo: setup
 
 demo-seeds: setup
 	$(BIN)/python -m experiments.benchmark \
-	  --configs=experiments/configs/adalabelhash.py:digits \
-	  --seeds=5 --workdir=$(RUNS)/digits-seeds
+	  --config=experiments/configs/benchmark.py:digits \
+	  --workdir=$(RUNS)/digits-seeds
 
 lint: setup
 	$(BIN)/ruff format --check .

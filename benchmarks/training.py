@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
   step = training.compile_step(experiment)
   data = experiment.pipeline.data
   encode = training.RowEncoder(experiment)
-  rows = ranking.searched_rows(split)
+  rows = ranking.searched_rows(experiment)
 
   initial = training.initial_state(experiment)
 

@@ -1,187 +1,150 @@
-"""Runs configs with several seeds and tabulates mean and interval.
+"""Trains a table of methods x bits x seeds, and tabulates it.
 
-  python -m experiments.benchmark --seeds=5 --workdir=runs/digits-seeds \\
-      --configs=experiments/configs/adalabelhash.py:digits --shallow=lsh,itq
+  python -m experiments.benchmark --workdir=runs/table \\
+      --config=experiments/configs/benchmark.py:digits
 
-A seed draws the split, the initial state and the data order. Each cell is a
-run of experiments.train in a folder of its own: one that is finished is not
-run again, one that was interrupted goes on. `--set` changes values of all
-configs, as in `--set=method.num_bits=16 --set=epochs=20`.
-Intervals are Student-t, 95%; differences are paired by seed, against the
-first config.
+A config names the methods with their configs, the bits, the number of seeds,
+shallow references on the same splits, and the scores (`--config.seeds=10`,
+`--config.bits='(32,)'`; `--methods=orthohash,itq` takes some of the rows). A
+seed draws the split, the initial state and the data order. The seeds of a
+method are trained together, by one step that is mapped over them.
+
+The same command goes on after an interruption; a finished cell is never run
+again, and more seeds, bits or methods join those that are there. `--set`
+changes values of all runs, as in `--set=epochs=20`.
+
+The folder gets table.md and table.csv: means, 95% Student-t intervals over
+seeds, and paired tests against the best; and cells/METHOD/BITS/seedN.json, all
+scores of a cell.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
-import json
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
-from scipy import stats
+from tqdm import tqdm
 
-from experiments import command_line
+from experiments import cells, command_line, tables
 from jaxhash import training
 
 flags.adopt_module_key_flags(command_line)
-CONFIGS = flags.DEFINE_list(
-  'configs',
-  ['experiments/configs/adalabelhash.py:digits'],
-  'Config files, each with a colon and which of its settings.',
+CONFIG = command_line.config_flag('experiments/configs/benchmark.py:digits')
+flags.declare_key_flag('config')
+METHODS = flags.DEFINE_list(
+  'methods', [], 'Rows of the table to run; all of them by default.'
 )
-SHALLOW = flags.DEFINE_list(
-  'shallow', [], 'Shallow references on the same splits: lsh, itq.'
+TOGETHER = flags.DEFINE_integer(
+  'together', 8, 'Seeds that are trained together at most.', lower_bound=1
 )
-SEEDS = flags.DEFINE_integer('seeds', 5, 'Number of seeds.', lower_bound=1)
-WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of all cells.')
+WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the table.')
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 
-__all__ = ['interval', 'main', 'table']
+__all__ = ['main']
 
-SCORES = {
-  'query_database': 'mAP',
-  'query_database_without_train': 'mAP, database without train',
-  'transductive': 'mAP, transductive database',
-  'val': 'mAP of val',
-}
+KNOWN = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
 
 
 def main() -> None:
   """Runs all cells and prints the table."""
   folder = command_line.folder(WORKDIR)
-  labels = [_label(name) for name in CONFIGS.value]
-  if len(set(labels)) < len(labels):
-    command_line.fail(f'two configs would share a folder: {labels}')
+  table = command_line.prepare(lambda: _check(CONFIG.value))
   # All of them before the first, so that a wrong one costs no run.
-  configs = {
-    label: command_line.plain(
-      command_line.prepare(functools.partial(_config, name))
-    )
-    for label, name in zip(labels, CONFIGS.value)
+  wanted = [
+    (cell, shallow)
+    for cell, shallow in _cells(table, folder)
+    if not METHODS.value or cell.method in METHODS.value
+  ]
+  names = {cell.method for cell, _ in wanted}
+  unknown = sorted(set(METHODS.value) - names)
+  if unknown:
+    command_line.fail(f'the table has no {unknown[0]!r}; it has {_rows(table)}')
+  for cell, shallow in wanted:
+    command_line.prepare(functools.partial(_check_cell, cell, shallow))
+  bar = tqdm(
+    wanted, desc='cells', unit='cell', disable=not PROGRESS.value, leave=False
+  )
+  for cell, shallow in bar:
+    if shallow:
+      cells.run_shallow_cell(cell, shallow, say=command_line.say)
+    else:
+      cells.run_cell(
+        cell,
+        progress=PROGRESS.value,
+        together=TOGETHER.value,
+        say=command_line.say,
+      )
+  found = {
+    (cell.method, cell.bits): cells.read_cells(cell) for cell, _ in wanted
   }
-  for values in configs.values():
-    command_line.prepare(functools.partial(_check, values))
-  columns: dict[str, list[dict[str, Any]]] = {}
-  for label, values in configs.items():
-    for seed in range(SEEDS.value):
-      cells = _cells({**values, 'seed': seed}, folder, label)
-      for column, results in cells.items():
-        columns.setdefault(column, []).append(results)
-  text = table(columns)
+  rows = tables.rows_of(found, table['scores'])
+  text = tables.markdown(rows)
   training.workdir.write_text(folder / 'table.md', text + '\n')
+  training.workdir.write_text(folder / 'table.csv', tables.to_csv(rows))
   print(text)
 
 
-def interval(values: list[float]) -> float:
-  """Half the width of the 95% Student-t interval of a mean; 0 for one value.
-
-  Example:
-    >>> round(interval([1.0, 2.0, 3.0]), 3)
-    2.484
-  """
-  if len(values) < 2:
-    return 0.0
-  spread = np.std(values, ddof=1) / np.sqrt(len(values))
-  return float(stats.t.ppf(0.975, len(values) - 1) * spread)
-
-
-def table(columns: dict[str, list[dict[str, Any]]]) -> str:
-  """A Markdown table of the scores of all cells, a row a column's mean."""
-  lines = ['| config | score | mean +- 95% | paired difference | seeds |']
-  lines.append('| --- | --- | --- | --- | --- |')
-  first = next(iter(columns))
-  for name, cells in columns.items():
-    shown = name
-    if cells[0].get('reconstruction'):
-      shown += ' (reconstruction)'
-    for key, title in SCORES.items():
-      values = [c[key]['mAP'] for c in cells if key in c]
-      if not values:
-        continue
-      base = [c[key]['mAP'] for c in columns[first] if key in c]
-      difference = '' if name == first else _paired(values, base)
-      lines.append(
-        f'| {shown} | {title} | {np.mean(values):.4f} +- '
-        f'{interval(values):.4f} | {difference} | '
-        f'{" ".join(f"{v:.4f}" for v in values)} |'
-      )
-  return '\n'.join(lines)
+def _check(config: ConfigDict) -> dict[str, Any]:
+  """The plain values of a table's config."""
+  found = set(config)
+  if found != KNOWN:
+    raise ValueError(
+      f'a table has {", ".join(sorted(KNOWN))}; this config has '
+      f'{", ".join(sorted(found))}'
+    )
+  table = {name: config[name] for name in KNOWN - {'methods'}}
+  table['scores'] = config.scores.to_dict()
+  table['methods'] = {
+    name: command_line.plain(run) for name, run in config.methods.items()
+  }
+  if not isinstance(table['seeds'], int) or table['seeds'] < 1:
+    raise ValueError(f'seeds must be at least 1, got {table["seeds"]!r}')
+  if not table['bits'] or not table['methods'] or not table['scores']:
+    raise ValueError('a table needs at least one of bits, methods and scores')
+  return table
 
 
-def _paired(values: list[float], base: list[float]) -> str:
-  differences = [a - b for a, b in zip(values, base)]
-  return f'{np.mean(differences):+.4f} +- {interval(differences):.4f}'
-
-
-def _label(name: str) -> str:
-  return name.rpartition('/')[2].replace('.py', '').replace(':', '-')
-
-
-def _config(name: str) -> ConfigDict:
-  path, _, setting = name.partition(':')
-  spec = importlib.util.spec_from_file_location('benchmark_config', path)
-  if spec is None or spec.loader is None or not pathlib.Path(path).exists():
-    raise ValueError(f'there is no config file {path!r}')
-  module = importlib.util.module_from_spec(spec)
-  try:
-    spec.loader.exec_module(module)
-  except SyntaxError as e:
-    raise ValueError(f'{path}: {e}') from e
-  return module.get_config(setting) if setting else module.get_config()
-
-
-def _check(values: dict[str, Any]) -> None:
-  """Raises what would be wrong with the first cell and its references."""
-  experiment = training.build({**values, 'seed': 0})
-  for method in SHALLOW.value:
-    training.check_shallow(experiment, method, values['method']['num_bits'])
+def _rows(table: dict[str, Any]) -> str:
+  return ', '.join([*table['methods'], *table['shallow']])
 
 
 def _cells(
-  values: dict[str, Any], folder: pathlib.Path, label: str
-) -> dict[str, dict[str, Any]]:
-  """The results of one config and seed, and of the shallow references."""
-  seed = f'seed{values["seed"]}'
-  build = functools.cache(lambda: training.build(values))
-  cells = {label: _train(values, folder / label / seed, build)}
-  for method in SHALLOW.value:
-    name = f'{label}-{method}'
-    path = folder / name / seed
-    training.workdir.claim(path, {**values, 'shallow': method})
-    if not (path / 'results.json').exists():
-      command_line.say(f'{name}, {seed}')
-      results = training.evaluate_shallow(
-        build(), method, values['method']['num_bits']
-      )
-      training.workdir.write_json(path / 'results.json', results)
-    cells[name] = json.loads((path / 'results.json').read_text())
-  return cells
+  table: dict[str, Any], folder: pathlib.Path
+) -> list[tuple[cells.Cell, str]]:
+  """All cells, with the name of the shallow method or an empty one."""
+  seeds = tuple(range(table['seeds']))
+  found = []
+  for bits in table['bits']:
+    for name, run in table['methods'].items():
+      method = {**run['method'], 'num_bits': bits}
+      config = {**run, 'method': method}
+      found.append((cells.Cell(folder, name, bits, config, seeds), ''))
+    # On the splits of the first of the methods, which are those of all.
+    first = next(iter(table['methods'].values()))
+    for name in table['shallow']:
+      config = {
+        **first,
+        'shallow': {'name': name, 'num_bits': bits},
+        'method': {'name': 'cross_entropy', 'num_bits': bits},
+        'stages': {},
+        'optimizer': {**first['optimizer'], 'groups': {}},
+      }
+      found.append((cells.Cell(folder, name, bits, config, seeds), name))
+  return found
 
 
-def _train(
-  values: dict[str, Any],
-  path: pathlib.Path,
-  build: Callable[[], training.Experiment],
-) -> dict[str, Any]:
-  training.workdir.claim(path, values)
-  if not (path / 'results.json').exists():
-    command_line.say(f'{path.parent.name}, {path.name}')
-    experiment = build()
-    encode = training.RowEncoder(experiment)
-    state = training.train(
-      experiment,
-      path,
-      encode=encode,
-      progress=PROGRESS.value,
-      say=command_line.say,
-    )
-    training.write_report(experiment, state, encode, path, pictures=False)
-  return json.loads((path / 'results.json').read_text())
+def _check_cell(cell: cells.Cell, shallow: str) -> None:
+  """Raises what would be wrong with the first seed of a cell."""
+  cell.missing()
+  config = {k: v for k, v in cell.config.items() if k != 'shallow'}
+  config['seed'] = cell.seeds[0]
+  if shallow:
+    training.check_shallow(training.build(config), shallow, cell.bits)
+  else:
+    training.check_run(config)
 
 
 if __name__ == '__main__':

@@ -51,7 +51,9 @@ def main() -> None:
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
   for folder in folders:
     config = command_line.plain(ConfigDict(training.read_config(folder)))
-    experiment = command_line.prepare(functools.partial(training.build, config))
+    experiment = command_line.prepare(
+      functools.partial(training.prepare, config, folder, run_stages=False)
+    )
     if experiment.dataset.class_names != tree.classes:
       command_line.fail(
         f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '

@@ -43,7 +43,12 @@ def main() -> None:
     command_line.prepare(plots.check_installed)
   start = time.monotonic()
   experiment = command_line.prepare(
-    lambda: training.build(command_line.plain(CONFIG.value))
+    lambda: training.prepare(
+      command_line.plain(CONFIG.value),
+      workdir,
+      progress=PROGRESS.value,
+      say=command_line.say,
+    )
   )
   encode = training.RowEncoder(experiment, progress=PROGRESS.value)
   state = training.train(

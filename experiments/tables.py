@@ -1,0 +1,232 @@
+"""Tables of scores over seeds: means, intervals, tests, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+__all__ = [
+  'Row',
+  'interval',
+  'markdown',
+  'paired_p_values',
+  'rows_of',
+  'to_csv',
+]
+
+SIGNIFICANT = 0.05
+Cells = Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
+
+
+class Row(NamedTuple):
+  """One score of one method at one number of bits.
+
+  Attributes:
+    score: what it is, such as `mAP@ALL`.
+    method: name of the method.
+    bits: bits of a code.
+    values: of each seed.
+    mean: of the seeds.
+    interval: half the width of its 95% Student-t interval; 0 of one seed.
+    best: whether no other method has a higher mean here.
+    p_value: of the paired t-test against the best, by Holm's correction for
+      the number of methods; NaN of the best and of a single seed.
+    reconstruction: what of the method is reconstructed; empty where nothing.
+  """
+
+  score: str
+  method: str
+  bits: int
+  values: tuple[float, ...]
+  mean: float
+  interval: float
+  best: bool
+  p_value: float
+  reconstruction: str
+
+
+def interval(values: Sequence[float]) -> float:
+  """Half the width of the 95% Student-t interval of a mean; 0 for one value.
+
+  Example:
+    >>> round(interval([1.0, 2.0, 3.0]), 3)
+    2.484
+  """
+  if len(values) < 2:
+    return 0.0
+  spread = np.std(values, ddof=1) / np.sqrt(len(values))
+  return float(stats.t.ppf(0.975, len(values) - 1) * spread)
+
+
+def paired_p_values(
+  values: Mapping[str, Sequence[float]], best: str
+) -> dict[str, float]:
+  """How likely each method's mean is to be below the best's by chance.
+
+  Args:
+    values: of each method, one for each seed, in the same order.
+    best: the method that the others are compared with.
+
+  Returns:
+    Two-sided p-values of the paired t-test over seeds, by Holm's correction
+    for the number of comparisons; NaN for the best, and for a single seed.
+
+  Example:
+    >>> values = {'a': [0.9, 0.8, 0.7], 'b': [0.8, 0.71, 0.6]}
+    >>> paired_p_values(values, 'a')['b'] < 0.05
+    True
+  """
+  raw = {}
+  for name, mine in values.items():
+    difference = np.subtract(values[best], mine)
+    if name == best or len(difference) < 2:
+      continue
+    if np.ptp(difference) == 0:  # the t statistic is infinite, or 0 / 0
+      raw[name] = 1.0 if difference[0] == 0 else 0.0
+    else:
+      raw[name] = float(stats.ttest_1samp(difference, 0).pvalue)
+  corrected, least = dict.fromkeys(values, float('nan')), 0.0
+  for i, name in enumerate(sorted(raw, key=lambda name: raw[name])):
+    least = max(least, min(1.0, raw[name] * (len(raw) - i)))
+    corrected[name] = least
+  return corrected
+
+
+def rows_of(cells: Cells, scores: Mapping[str, str]) -> list[Row]:
+  """The rows of a table.
+
+  Args:
+    cells: results of each seed, in the same order of seeds, by method and
+      bits.
+    scores: what a score is called, and its path in the results, as in
+      `query_database.mAP`. A cell that has not all of the path has no row.
+
+  Returns:
+    The rows, by score, bits and falling mean.
+
+  Raises:
+    ValueError: the seeds of two methods were not on the same rows.
+
+  Example:
+    >>> cells = {('a', 8): [{'mAP': 0.5}], ('b', 8): [{'mAP': 0.6}]}
+    >>> [(r.method, r.best) for r in rows_of(cells, {'mAP': 'mAP'})]
+    [('b', True), ('a', False)]
+  """
+  rows = []
+  for score, path in scores.items():
+    for bits in sorted({bits for _, bits in cells}):
+      values, kinds = {}, {}
+      for (method, of_bits), results in cells.items():
+        found = [_lookup(r, path) for r in results]
+        if of_bits == bits and found and None not in found:
+          values[method] = tuple(float(v) for v in found)
+          kinds[method] = str(results[0].get('reconstruction') or '')
+      _check_same_rows(cells, list(values), bits)
+      if not values:
+        continue
+      means = {name: float(np.mean(v)) for name, v in values.items()}
+      best = max(means, key=lambda name: means[name])
+      p_values = paired_p_values(values, best)
+      rows += [
+        Row(
+          score,
+          name,
+          bits,
+          values[name],
+          means[name],
+          interval(values[name]),
+          name == best,
+          p_values[name],
+          kinds[name],
+        )
+        for name in sorted(means, key=lambda name: -means[name])
+      ]
+  return rows
+
+
+def markdown(rows: Sequence[Row]) -> str:
+  """A Markdown table for each score: methods down, bits across.
+
+  The best of a column is bold; so is what cannot be told from it.
+  """
+  parts = []
+  for score in dict.fromkeys(row.score for row in rows):
+    here = [row for row in rows if row.score == score]
+    columns = sorted({row.bits for row in here})
+    cells = {(row.method, row.bits): row for row in here}
+    seeds = max(len(row.values) for row in here)
+    head = [f'{score}, {seeds} seeds', *(f'{b} bits' for b in columns)]
+    lines = [head, ['---'] * len(head)]
+    for method in _by_last_column(here):
+      shown = [cells.get((method, b)) for b in columns]
+      known = any(row and row.reconstruction for row in shown)
+      name = f'{method} (reconstruction)' if known else method
+      lines.append([name, *(_cell(row) for row in shown)])
+    parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
+  parts.append(
+    'Mean +- 95% Student-t interval over seeds; a seed draws the split and the '
+    'initial state. Bold: the best, and what a paired t-test over seeds, '
+    f"Holm's correction, does not tell from it (p >= {SIGNIFICANT})."
+  )
+  return '\n\n'.join(parts)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+  """The rows as CSV, one a line."""
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator='\n')
+  writer.writerow([*Row._fields[:3], 'seeds', *Row._fields[3:]])
+  for row in rows:
+    values = ' '.join(f'{v:.6f}' for v in row.values)
+    writer.writerow(
+      [*row[:3], len(row.values), values, *(_plain(v) for v in row[4:])]
+    )
+  return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+  if isinstance(value, float):
+    return '' if np.isnan(value) else f'{value:.6g}'
+  return value
+
+
+def _cell(row: Row | None) -> str:
+  if row is None:
+    return ''
+  text = f'{row.mean:.4f}'
+  if len(row.values) > 1:
+    text += f' +- {row.interval:.4f}'
+  return f'**{text}**' if row.best or row.p_value >= SIGNIFICANT else text
+
+
+def _by_last_column(rows: Sequence[Row]) -> list[str]:
+  """Methods by falling mean, where they have most bits."""
+  last = {}
+  for row in sorted(rows, key=lambda row: row.bits):
+    last[row.method] = row.mean
+  return sorted(last, key=lambda name: -last[name])
+
+
+def _lookup(results: Any, path: str) -> Any:
+  """A number in nested results; names may hold dots of their own."""
+  for name in path.split('.'):
+    if not isinstance(results, Mapping) or name not in results:
+      return None
+    results = results[name]
+  return results
+
+
+def _check_same_rows(cells: Cells, methods: Sequence[str], bits: int) -> None:
+  digests = {
+    method: [r.get('split_digest') for r in cells[method, bits]]
+    for method in methods
+  }
+  if len({tuple(d) for d in digests.values()}) > 1:
+    raise ValueError(
+      f'the methods at {bits} bits were not scored on the same rows: {digests}'
+    )

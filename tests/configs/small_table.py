@@ -1,0 +1,32 @@
+"""A table of two methods, one of them in stages, and a shallow reference."""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import common
+from tests.configs import small
+
+__all__ = ['get_config']
+
+
+def get_config() -> ConfigDict:
+  methods = {}
+  for name in ('cross_entropy', 'shc'):
+    config = small.get_config()
+    common.merge(
+      config,
+      {
+        'method': {'name': name, 'num_bits': 8},
+        'encoder': {'name': 'mlp', 'hidden': (16,)},
+        'evaluations': {'again': {'evaluation': {'at': 5}}},
+      },
+    )
+    methods[name] = config
+  return ConfigDict(
+    {
+      'methods': methods,
+      'bits': (4, 8),
+      'seeds': 2,
+      'shallow': ('lsh',),
+      'scores': {'mAP@ALL': 'query_database.mAP'},
+    }
+  )
