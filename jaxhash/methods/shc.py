@@ -136,8 +136,11 @@ def shc(
 
   def find_centers(key: jax.Array, info: Info, rows: Any) -> StageResult:
     del rows
-    found = semantic(key, jnp.asarray(info.arrays['similarity']), **search)
-    return StageResult({'codewords': np.asarray(found.codewords)}, found.report)
+    similarity = info.arrays['similarity']
+    found = semantic(key, jnp.asarray(similarity), **search)
+    words = np.asarray(found.codewords)
+    report = {**found.report, 'rank_correlation': _agreement(words, similarity)}
+    return StageResult({'codewords': words}, report)
 
   def init(key: jax.Array, info: Info) -> Variables:
     if 'codewords' not in info.arrays:
@@ -163,6 +166,21 @@ def shc(
       Stage('centers', find_centers, settings=search),
     ),
   )
+
+
+def _agreement(codewords: np.ndarray, similarity: np.ndarray) -> float | None:
+  """Spearman's correlation of similarity and nearness, over pairs; 1 is best.
+
+  None where all distances are equal, or all similarities.
+  """
+  from scipy import stats
+
+  pairs = np.triu_indices(len(codewords), 1)
+  words = codewords.astype(np.int32)
+  nearness, alike = (words @ words.T)[pairs], similarity[pairs]
+  if not np.ptp(nearness) or not np.ptp(alike):
+    return None
+  return float(stats.spearmanr(nearness, alike)[0])
 
 
 def _classifier() -> HashMethod:
