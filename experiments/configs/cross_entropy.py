@@ -3,7 +3,15 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/cross_entropy.py:SETTING
 
-SCORES
+What each setting scored at 32 bits on two cores, mean and 95% interval over
+seeds 0 to 4 (digits: mean over 0 to 2):
+
+  digits                  mAP@ALL .873
+  cifar10_features        mAP@ALL .690 +- .021   --arrays=FOLDER
+  tiny_imagenet_features  mAP@ALL .172 +- .004, mAHP@250 .554
+  cifar10                 not measured: wants a GPU
+
+The paper's scores are on top of jaxhash/methods/cross_entropy.py.
 """
 
 from ml_collections import ConfigDict

@@ -3,7 +3,15 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/shc.py:SETTING
 
-SCORES
+What each setting scored at 32 bits on two cores, mean and 95% interval over
+seeds 0 to 4 (digits: mean over 0 to 2):
+
+  digits                  mAP@ALL .989
+  cifar10_features        mAP@ALL .846 +- .005   --arrays=FOLDER
+  tiny_imagenet_features  mAP@ALL .512 +- .005, mAHP@250 .696
+  cifar10                 not measured: wants a GPU
+
+The paper's scores are on top of jaxhash/methods/shc.py.
 
 The settings are those of CSQ, whose loss it has; the classifier before it is
 trained at a rate of its own. `--set=method.num_annealing_sweeps=0

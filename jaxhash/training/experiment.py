@@ -148,7 +148,7 @@ def build(
   check_dataset(dataset)
   main = _evaluation(config, dataset)
   split = main.split
-  distances = _class_distances(config['taxonomy'], dataset)
+  dataset, distances = _with_taxonomy(dataset, config['taxonomy'])
   evaluations = {
     name: _further(name, config, dataset, split)
     for name in config['evaluations']
@@ -257,14 +257,16 @@ def _further(
   return evaluation
 
 
-def _class_distances(path: str | None, dataset: Dataset) -> np.ndarray | None:
-  """Distances of the classes in a taxonomy, whose names must be the same.
+def _with_taxonomy(
+  dataset: Dataset, path: str | None
+) -> tuple[Dataset, np.ndarray | None]:
+  """The distances of the classes in a taxonomy of the same classes.
 
   A data set without names of its own has numbers: its classes are taken to be
-  in the order of the file.
+  in the order of the file, and get the names there.
   """
   if path is None:
-    return None
+    return dataset, None
   tree = taxonomy.read_taxonomy(pathlib.Path(path).expanduser())
   names = dataset.class_names
   numbers = tuple(str(i) for i in range(dataset.num_classes))
@@ -275,7 +277,7 @@ def _class_distances(path: str | None, dataset: Dataset) -> np.ndarray | None:
       f'the {len(tree.classes)} classes of the taxonomy {path} are not the '
       f'{len(names)} of {dataset.name}, or not in the same order'
     )
-  return taxonomy.distances(tree)
+  return dataset._replace(class_names=tree.classes), taxonomy.distances(tree)
 
 
 def _describe(
