@@ -9,20 +9,48 @@ import pytest
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxhash.losses import hardest_negative_hinge_loss
+from jaxhash.losses import (
+  central_similarity_loss,
+  cosine_margin_loss,
+  cosine_one_vs_rest_loss,
+  hardest_negative_hinge_loss,
+  polarization_loss,
+)
 
 DEVICES = 4
 pytestmark = pytest.mark.skipif(
   jax.device_count() < DEVICES, reason='needs four devices'
 )
-losses = pytest.mark.parametrize(
-  'loss',
-  [
-    hardest_negative_hinge_loss,
-    functools.partial(hardest_negative_hinge_loss, floor_negatives=False),
-  ],
-  ids=['floor', 'clean'],
-)
+
+
+def to_own_codeword(loss):
+  """A loss of logits and target codes as one of codewords and labels."""
+
+  def against_codewords(codes, codewords, labels):
+    if labels.ndim == 1:
+      return loss(codes, codewords[labels])
+    own = labels.astype(codewords.dtype)
+    return loss(codes, jnp.tanh(own @ codewords))
+
+  return against_codewords
+
+
+HINGES = {
+  'floor': hardest_negative_hinge_loss,
+  'clean': functools.partial(
+    hardest_negative_hinge_loss, floor_negatives=False
+  ),
+}
+LOSSES = {
+  **HINGES,
+  'orthocos': cosine_margin_loss,
+  'orthoarc': functools.partial(cosine_margin_loss, angular=True),
+  'one_vs_rest': functools.partial(cosine_one_vs_rest_loss, scale=3.0),
+  'central': to_own_codeword(central_similarity_loss),
+  'polarization': to_own_codeword(polarization_loss),
+}
+hinges = pytest.mark.parametrize('loss', HINGES.values(), ids=HINGES)
+losses = pytest.mark.parametrize('loss', LOSSES.values(), ids=LOSSES)
 
 
 def mesh_of_four():
@@ -86,7 +114,7 @@ def test_pmean_under_shard_map(loss):
   assert_close(step(codes, codewords, labels), expected)
 
 
-@losses
+@hinges
 def test_sum_and_count_under_shard_map(loss):
   # Shards have different numbers of positives, so a pmean would be wrong.
   codes, codewords, labels = problem(multi=True)
