@@ -177,7 +177,8 @@ class HashMethod(NamedTuple):
   Attributes:
     width: columns of the logits that the encoder must give. `num_bits`, but
       for product quantisers.
-    init: `(key, info) -> Variables`.
+    init: `(key, info) -> Variables`; called once, on the host. Under `jax.jit`
+      it works where it searches nothing on the host, such as codewords.
     loss: `(variables, outputs, batch, *, key, step) -> (scalar, Aux)`.
     update: `(variables, outputs, aux, batch, *, key, step) -> new state`.
     encode: `(variables, outputs) -> codes`, int8 -1/+1 `[batch, bits]`, or

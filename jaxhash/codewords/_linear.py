@@ -30,7 +30,8 @@ def resize(
     gap = weights - weights[1:].min()
     # Without the smallest, float64 holds all sums exactly: the same code on
     # every machine, whatever the order of summation.
-    urgency = np.where(gap <= 52 - dimension, np.ldexp(1.0, -gap), 0.0)
+    counts = (gap >= 0) & (gap <= 52 - dimension)  # not the word of zeros
+    urgency = np.where(counts, np.ldexp(1.0, -np.where(counts, gap, 0)), 0.0)
     urgency[0] = 0
     # For each column: the sum over words it misses, less that over the others.
     missed = _transform(urgency)

@@ -49,12 +49,26 @@ def majority_codewords(
   Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient
   Image and Video Retrieval", CVPR 2020; their code draws t once.
   """
+  ties = tie_break(key, codewords.shape[1])
+  return majority(codewords, labels, ties)
+
+
+def tie_break(key: jax.Array, num_bits: int) -> Int8[Array, 'bits']:
+  """The random code that breaks ties, int8 -1/+1 `[num_bits]`."""
+  return jax.random.rademacher(key, (num_bits,), jnp.int8)
+
+
+def majority(
+  codewords: Int8[Array, 'classes bits'] | Float[Array, 'classes bits'],
+  labels: Array,
+  ties: Int8[Array, 'bits'],
+) -> Int8[Array, 'batch bits']:
+  """`majority_codewords` with ties that have been drawn before."""
   own = multi_hot(labels, codewords.shape[0])
   # The sign of each first, so that sums are whole numbers: never a near tie.
-  signs = jnp.where(codewords > 0, jnp.int8(1), jnp.int8(-1))
+  signs = jnp.where(codewords >= 0, jnp.int8(1), jnp.int8(-1))
   votes = jnp.matmul(
     own.astype(jnp.int8), signs, preferred_element_type=jnp.int32
   )
-  ties = jax.random.rademacher(key, codewords.shape[1:], jnp.int8)
-  majority = jnp.where(votes > 0, jnp.int8(1), jnp.int8(-1))
-  return jnp.where(votes == 0, ties[None], majority)
+  signs_of_votes = jnp.where(votes > 0, jnp.int8(1), jnp.int8(-1))
+  return jnp.where(votes == 0, ties[None], signs_of_votes)

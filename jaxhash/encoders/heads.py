@@ -119,6 +119,8 @@ def reestimate_norm(
       )
     if not np.isfinite(rows).all():
       raise ValueError('the features are not finite')
+    if not len(rows):
+      continue
     logits = rows @ kernel
     # Blocks are merged by their means and sums of squares about them.
     seen, count = count, count + len(rows)

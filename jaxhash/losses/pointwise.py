@@ -139,9 +139,6 @@ def cosine_margin_loss(
   Source: Hoe et al., "One Loss for All: Deep Hashing with a Single Cosine
   Similarity based Learning Objective", NeurIPS 2021, equations 5 and 6; the
   multi-label form is read from the authors' released code.
-
-  Departures: the angular margin of multi-label rows, which the code does not
-  have, is on every own class, as the cosine's is.
   """
   check_rows(logits, where, labels)
   own = multi_hot(labels, codewords.shape[0])
@@ -199,14 +196,24 @@ def cosine_one_vs_rest_loss(
   Centers", CVPR 2023; the mean over classes and the scale are read from the
   authors' released code (github.com/Wangld5/Center-Hashing).
 
-  Departures: 1 - p is kept above 0, where the code would give infinity.
+  Departures: 1 - p of the best class is computed from the others, and never 0,
+  where the code would give infinity.
   """
   check_rows(logits, where, labels)
   own = multi_hot(labels, codewords.shape[0])
   rows = own.any(axis=-1) if where is None else own.any(axis=-1) & where
   cosines = codeword_cosines(zero_outside(logits, rows), codewords)
-  log_p = jax.nn.log_softmax(scale * cosines)
-  log_rest = jnp.log(jnp.maximum(-jnp.expm1(log_p), jnp.finfo(log_p).tiny))
+  scores = scale * cosines
+  log_p = jax.nn.log_softmax(scores)
+  # Of the best class 1 - p may be too small to be told from 0: it is the sum
+  # of the others. Their own p are at most a half.
+  best = jax.nn.one_hot(scores.argmax(axis=-1), scores.shape[1], dtype=bool)
+  others = jax.nn.logsumexp(
+    jnp.where(best, -jnp.inf, scores), axis=-1, keepdims=True
+  )
+  every = jax.nn.logsumexp(scores, axis=-1, keepdims=True)
+  rest = jnp.log1p(-jnp.where(best, 0.0, jnp.exp(log_p)))
+  log_rest = jnp.where(best, others - every, rest)
   losses = -jnp.where(own, log_p, log_rest).mean(axis=-1)
   return safe_reduce(losses, where=rows, reduce_fn=reduce_fn)
 

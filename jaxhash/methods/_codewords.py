@@ -71,7 +71,8 @@ def codeword_source(
 
   def constructed(key: jax.Array, num_classes: int) -> jax.Array:
     made = construct(key, num_classes, num_bits)
-    return jnp.asarray(getattr(made, 'codewords', made), jnp.int8)
+    words = getattr(made, 'codewords', made)
+    return _given(words, num_bits, f'codewords {codewords!r}')(key, num_classes)
 
   return constructed
 

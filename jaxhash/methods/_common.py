@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int8
 
-from jaxhash.codewords.majority import majority_codewords
+from jaxhash.codewords.majority import majority
 from jaxhash.core import Variables
 from jaxhash.losses import codeword_cosines, multi_hot, safe_reduce
 
@@ -54,9 +54,17 @@ def accuracy(
   return safe_reduce(hits.astype(jnp.float32), own.any(axis=-1))
 
 
-def labelled(labels: Array) -> Bool[Array, 'batch']:
-  """Which rows have a label."""
-  return labels >= 0 if labels.ndim == 1 else (labels > 0).any(axis=-1)
+def labelled(labels: Array, num_classes: int) -> Bool[Array, 'batch']:
+  """Which rows have a label that there is."""
+  return multi_hot(labels, num_classes).any(axis=-1)
+
+
+def zero_unlabelled(
+  outputs: Float[Array, 'batch width'], labels: Array, num_classes: int
+) -> Float[Array, 'batch width']:
+  """Zeros in rows without a label: a NaN there reaches no parameter."""
+  rows = labelled(labels, num_classes)
+  return jnp.where(rows[:, None], outputs, 0.0)
 
 
 def fixed_codewords(variables: Variables) -> Int8[Array, 'classes bits']:
@@ -69,14 +77,13 @@ def target_codes(
 ) -> Int8[Array, 'batch bits']:
   """The codeword of each row; of several labels the majority, bit by bit.
 
-  Ties are broken by the key in the state, in the same way at every step. A
+  Ties are broken by the code in the state, in the same way at every step. A
   row without a label gets a code that means nothing.
   """
   codewords = variables.state['codewords']
   if labels.ndim == 1:
     return codewords[jnp.clip(labels, 0)]
-  key = jax.random.wrap_key_data(variables.state['tie_key'])
-  return majority_codewords(key, codewords, labels)
+  return majority(codewords, labels, variables.state['tie_break'])
 
 
 def code_metrics(

@@ -81,7 +81,11 @@ def class_bits(num_bits: int) -> HashMethod:
     step: jax.Array,
   ) -> tuple[jax.Array, Aux]:
     del key, step
-    scores = feature_scores(variables, outputs)
+    num_classes = len(variables.params['classifier']['bias'])
+    features = _common.zero_unlabelled(
+      outputs.features, batch['labels'], num_classes
+    )
+    scores = feature_scores(variables, outputs._replace(features=features))
     value = classification_loss(scores, batch['labels'])
     metrics = {
       'loss': value,

@@ -18,9 +18,11 @@ What the authors' code does: lambda = 1e-4 (paper: .05 and others for video),
 mean over bits, ResNet-50, RMSprop 1e-5. It ships its centers as files: give
 such centers by `codewords=`.
 
-Departures: the cross-entropy is computed from a, which never saturates, in
-place of u; the two agree. The pairwise term of the released code, which the
-paper does not have, is left out. sign(0) is +1.
+Departures: which rows of the Hadamard matrix are taken, and their signs, is
+random (see `codewords.central`); for the first rows, as published, give
+`codewords.hadamard(None, ...)` as an array. The cross-entropy is computed from
+a, which never saturates, in place of u; the two agree. The pairwise term of
+the released code, which the paper does not have, is left out. sign(0) is +1.
 
 Published numbers (README of the authors, ResNet-50, 16 / 32 / 64 bits):
 ImageNet100 mAP@1000 .851 .865 .873, COCO mAP@5000 .796 .838 .861 (its queries
@@ -33,6 +35,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxhash.codewords.majority import tie_break
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import central_similarity_loss, power_quantization_loss
 from jaxhash.methods import _common
@@ -61,7 +64,7 @@ def csq(
 
   Returns:
     The method; its `state` has the codewords, int8 `[classes, num_bits]`, and
-    the key that breaks the ties of several labels.
+    the code that breaks the ties of several labels.
 
   Raises:
     ValueError: a hyper-parameter is out of its range; at `init`, there are no
@@ -84,7 +87,7 @@ def csq(
     return Variables(
       state={
         'codewords': source(words_key, info.num_classes),
-        'tie_key': jax.random.key_data(tie_key),
+        'tie_break': tie_break(tie_key, num_bits),
       }
     )
 
@@ -98,7 +101,8 @@ def csq(
   ) -> tuple[jax.Array, Aux]:
     del key, step
     logits, labels = outputs.logits, batch['labels']
-    where = _common.labelled(labels)
+    words = variables.state['codewords']
+    where = _common.labelled(labels, len(words))
     codes = jnp.tanh(logits)
     targets = _common.target_codes(variables, labels)
     center = central_similarity_loss(logits, targets, where=where)
@@ -108,7 +112,7 @@ def csq(
       'loss': value,
       'center_loss': center,
       'quantization_loss': error,
-      **_common.code_metrics(codes, variables.state['codewords'], labels),
+      **_common.code_metrics(codes, words, labels),
     }
     return value, Aux(metrics)
 

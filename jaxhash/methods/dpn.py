@@ -14,9 +14,10 @@ paper's p is that share, .5. Optionally they move: the target of each class
 becomes the sign of the sum of its rows' logits (`update_every`).
 
 Departures: mean over bits, as in DeepHash-pytorch, where the paper sums. The
-sums of a round of `update_every` steps take the place of a pass over all of the
-train set. A row with several labels has the majority of their targets. The
-ternary DPN-T, whose codes have zeros, is not here. sign(0) is +1.
+sums of a round of `update_every` steps, of the logits as they are, take the
+place of a pass over all of the train set, where DeepHash-pytorch first makes
+the logits -1, 0 or 1. A row with several labels has the majority of their
+targets. The ternary DPN-T, whose codes have zeros, is not here. sign(0) is +1.
 
 Published numbers (DeepHash-pytorch, AlexNet, 48 bits): CIFAR-10 with a database
 of 54,000 .787, NUS-WIDE-21 mAP@5000 .818, ImageNet100 mAP@1000 .688.
@@ -29,6 +30,7 @@ import jax.numpy as jnp
 
 from jaxhash._checks import check_int
 from jaxhash.binarize import codes_from_logits
+from jaxhash.codewords.majority import tie_break
 from jaxhash.core import (
   Aux,
   Batch,
@@ -70,7 +72,7 @@ def dpn(
 
   Returns:
     The method; its `state` has the codewords, int8 `[classes, num_bits]`, the
-    key that breaks the ties of several labels, and where targets move the
+    code that breaks the ties of several labels, and where targets move the
     sums.
 
   Raises:
@@ -94,7 +96,7 @@ def dpn(
   def init(key: jax.Array, info: Info) -> Variables:
     words_key, tie_key = jax.random.split(key)
     words = source(words_key, info.num_classes)
-    state = {'codewords': words, 'tie_key': jax.random.key_data(tie_key)}
+    state = {'codewords': words, 'tie_break': tie_break(tie_key, num_bits)}
     if update_every is not None:
       state['sums'] = jnp.zeros(words.shape, jnp.float32)
     return Variables(state=state)
@@ -109,13 +111,13 @@ def dpn(
   ) -> tuple[jax.Array, Aux]:
     del key, step
     logits, labels = outputs.logits, batch['labels']
+    words = variables.state['codewords']
     value = polarization_loss(
       logits,
       _common.target_codes(variables, labels),
       margin=margin,
-      where=_common.labelled(labels),
+      where=_common.labelled(labels, len(words)),
     )
-    words = variables.state['codewords']
     metrics = {'loss': value, **_common.code_metrics(logits, words, labels)}
     return value, Aux(metrics)
 
@@ -131,8 +133,10 @@ def dpn(
     del aux, key
     state = variables.state
     words = state['codewords']
-    own = multi_hot(batch['labels'], len(words)).astype(jnp.float32)
-    sums = state['sums'] + own.T @ outputs.logits.astype(jnp.float32)
+    labels = batch['labels']
+    own = multi_hot(labels, len(words)).astype(jnp.float32)
+    logits = _common.zero_unlabelled(outputs.logits, labels, len(words))
+    sums = state['sums'] + own.T @ logits.astype(jnp.float32)
     # A class that was not seen has sums of 0 and keeps its target.
     moved = jnp.where(sums == 0, words, codes_from_logits(sums))
     assert update_every is not None

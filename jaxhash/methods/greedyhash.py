@@ -74,13 +74,14 @@ def greedyhash(num_bits: int, *, penalty_weight: float = 0.1) -> HashMethod:
     step: jax.Array,
   ) -> tuple[jax.Array, Aux]:
     del key, step
-    logits, labels = outputs.logits.astype(jnp.float32), batch['labels']
-    scores = _common.classify(
-      variables.params['classifier'], straight_through(logits)
-    )
+    labels, classifier = batch['labels'], variables.params['classifier']
+    num_classes = len(classifier['bias'])
+    logits = _common.zero_unlabelled(outputs.logits, labels, num_classes)
+    logits = logits.astype(jnp.float32)
+    scores = _common.classify(classifier, straight_through(logits))
     classification = classification_loss(scores, labels)
     penalty = power_quantization_loss(
-      logits, power=3, where=_common.labelled(labels)
+      logits, power=3, where=_common.labelled(labels, num_classes)
     )
     value = classification + penalty_weight * penalty
     metrics = {

@@ -72,7 +72,8 @@ def orthohash(
     num_bits: bits of a code, at least 1.
     codewords: `bernoulli`, `maxhd`, `hadamard` or another construction of
       `jaxhash.codewords`, a .npy file, or an array `[classes, num_bits]`.
-    scale: s, above 0; None means sqrt(2) log(classes - 1).
+    scale: s, above 0; None means sqrt(2) log(classes - 1), of at least 3
+      classes.
     margin: m, at least 0; in radians where it is angular.
     angular: OrthoArc in place of OrthoCos.
     quantization_weight: of a quantisation term, at least 0.
@@ -126,7 +127,7 @@ def orthohash(
       margin=margin,
       angular=angular,
     )
-    where = _common.labelled(labels)
+    where = _common.labelled(labels, len(words))
     if quantization == 'cosine':
       error = cosine_quantization_loss(logits, where=where)
     else:
@@ -152,4 +153,4 @@ def orthohash(
 def _scale(scale: float | None, num_classes: int) -> float:
   if scale is not None:
     return scale
-  return math.sqrt(2) * math.log(max(num_classes - 1, 2))
+  return math.sqrt(2) * math.log(max(num_classes, 3) - 1)

@@ -127,7 +127,7 @@ def test_fitted_norm_centres_the_logits_of_the_new_rows():
 def test_fitted_norm_of_blocks_is_that_of_all_rows():
   _, params, state, _, features = _trained_elsewhere()
   whole = reestimate_norm(params, state, [features])
-  blocks = np.split(features, [1, 17, 130])
+  blocks = [features[:0], *np.split(features, [1, 17, 130]), features[:0]]
   parts = reestimate_norm(params, state, iter(blocks))
   chex.assert_trees_all_close(whole, parts, rtol=1e-5, atol=1e-7)
 

@@ -203,14 +203,30 @@ def test_classification_is_the_equation(multi):
     close(value, expected.get(n, 0.0), 1e-5)
 
 
-def test_a_certain_wrong_class_is_finite():
+@pytest.mark.parametrize('scale', [8.0, 16.0, 1000.0])
+def test_a_certain_wrong_class(scale):
   # The softmax is 1 of the wrong class, where log(1 - p) would be infinite.
   words = jnp.array([[1] * 64, [-1] * 64], jnp.int8)
+  logits = jnp.ones((1, 64)).at[0, 0].set(0.5)
+  cosine = float(losses.codeword_cosines(logits, words)[0, 0])
   loss, gradient = jax.value_and_grad(losses.cosine_one_vs_rest_loss)(
-    jnp.ones((1, 64)), words, jnp.array([1]), scale=1000.0
+    logits, words, jnp.array([1]), scale=scale
   )
-  assert jnp.isfinite(loss) and loss > 10
+  close(loss, 2 * scale * cosine, 1e-3)
+  assert jnp.isfinite(gradient).all() and gradient.any()
+
+
+@pytest.mark.parametrize('sign', [1, -1])
+def test_the_angular_margin_at_the_codeword_itself(sign):
+  # The angle's derivative is infinite there: the cosine is clipped.
+  logits = sign * O[:1].astype(jnp.float32)
+  options = {'scale': 4.0, 'margin': 0.3, 'angular': True}
+  loss, gradient = jax.value_and_grad(losses.cosine_margin_loss)(
+    logits, O, Y[:1], **options
+  )
   assert jnp.isfinite(gradient).all()
+  expected = oracle.orthohash(np.asarray(logits), O, [0], **options)
+  close(loss, expected[0], 1e-5)
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,6 @@ def make(name, **options):
   return methods.get(name)(BITS, **options)
 
 
-def plain(labels):
-  labels = np.asarray(labels)
-  return labels
-
-
 @pytest.mark.parametrize('name', EVERY)
 @pytest.mark.parametrize('multi', [False, True])
 def test_rows_without_a_label_contribute_nothing(name, multi):
@@ -56,9 +51,16 @@ def test_rows_without_a_label_contribute_nothing(name, multi):
     aux.metrics['accuracy'], aux_fewer.metrics['accuracy'], rtol=1e-6
   )
   poisoned = jax.tree.map(lambda a: a.at[1].set(jnp.nan), outputs)
-  if name in ('csq', 'dpn', 'mdsh', 'orthohash'):
-    again, _ = loss_of(method, (variables, poisoned, batch))
-    np.testing.assert_allclose(again, value, rtol=1e-6)
+  again, aux = loss_of(method, (variables, poisoned, batch))
+  np.testing.assert_allclose(again, value, rtol=1e-6)
+  gradients = jax.grad(
+    lambda params: loss_of(
+      method, (variables._replace(params=params), poisoned, batch)
+    )[0]
+  )(variables.params)
+  state = method.update(variables, poisoned, aux, batch, key=KEY, step=STEP)
+  for leaf in jax.tree.leaves((gradients, state)):
+    assert jnp.isfinite(leaf).all()
 
 
 @pytest.mark.parametrize('name', EVERY)
@@ -131,6 +133,14 @@ def test_codewords_of_your_own(name, tmp_path):
   np.testing.assert_array_equal(method.codewords(variables), 1)
 
 
+def wrong_rows(key, num_classes, num_bits):
+  return np.ones((2, num_bits))
+
+
+def wrong_values(key, num_classes, num_bits):
+  return np.full((num_classes, num_bits), 0.5)
+
+
 def my_words(key, num_classes, num_bits):
   return np.ones((num_classes, num_bits))
 
@@ -154,7 +164,14 @@ def test_codewords_of_other_classes_are_seen_at_init():
   method = make('csq', codewords=np.ones((3, BITS)))
   with pytest.raises(ValueError, match='are of 3 classes, the data have 5'):
     make_problem(method)
-  with pytest.raises(ValueError, match='16'):
+  for name, message in (
+    ('wrong_rows', 'are of 2 classes, the data have 5'),
+    ('wrong_values', 'must be -1/.1 or 0/1'),
+  ):
+    own = f'tests.methods.test_codeword_methods:{name}'
+    with pytest.raises(ValueError, match=message):
+      make_problem(make('csq', codewords=own))
+  with pytest.raises(ValueError, match=r'more than 16, .* got 17|17 classes'):
     outputs = Outputs(jnp.zeros((1, 2)), jnp.zeros((1, BITS)))
     make('csq', codewords='hadamard').init(
       KEY, Info(None, outputs, 17, jnp.zeros(1, int))
@@ -176,7 +193,7 @@ def test_orthohash(multi, angular, quantization):
   problem = make_problem(method, multi=multi)
   variables, outputs, batch = problem
   value, aux = loss_of(method, problem)
-  labels, logits = plain(batch['labels']), np.asarray(outputs.logits)
+  labels, logits = np.asarray(batch['labels']), np.asarray(outputs.logits)
   rows = rows_with_label(batch)
   main = oracle.orthohash(
     logits,
@@ -207,6 +224,59 @@ def test_orthohash_has_no_quantisation_term_by_default():
   )
 
 
+def at_defaults(name, logits, words):
+  """The loss of one row of class 0 with the hyper-parameters left alone."""
+  method = methods.get(name)(4, codewords=words)
+  outputs = Outputs(logits, logits)
+  labels = jnp.zeros(1, jnp.int32)
+  variables = method.init(KEY, Info(None, outputs, len(words), labels))
+  batch = {'labels': labels, 'index': labels}
+  return loss_of(method, (variables, outputs, batch))[0]
+
+
+def test_defaults_are_those_of_the_authors():
+  target = np.array([[1, -1, -1, 1], [1, 1, 1, 1]])
+  csq = at_defaults('csq', jnp.array([[0.2, -1.5, 0.7, 2]]), target)
+  np.testing.assert_allclose(csq, 0.550063, atol=1e-6)
+  dpn = at_defaults('dpn', jnp.array([[1, -0.5, 0.2, -2]]), target)
+  np.testing.assert_allclose(dpn, 1.175, rtol=1e-6)
+  logits = jnp.array([[0.5, -1, 2, 0.25]])
+  words = np.array([[1, -1, 1, 1], [1, 1, -1, -1], [-1, 1, 1, -1]])
+  expected = oracle.orthohash(logits, words, [0], scale=8.0, margin=0.2)
+  found = at_defaults('orthohash', logits, words)
+  np.testing.assert_allclose(found, expected[0], rtol=1e-4)
+  problem = make_problem(make('mdsh'))
+  full = make('mdsh', pair_weight=1.0, quantization_weight=1e-4)
+  seen = np.asarray(jax.random.normal(KEY, (20, BITS)))
+  variables = problem[0]._replace(
+    state={**problem[0].state, 'bank': jnp.asarray(seen)}
+  )
+  np.testing.assert_array_equal(
+    loss_of(make('mdsh'), (variables, *problem[1:]))[0],
+    loss_of(full, (variables, *problem[1:]))[0],
+  )
+  problem = make_problem(make('greedyhash'))
+  np.testing.assert_array_equal(
+    loss_of(make('greedyhash'), problem)[0],
+    loss_of(make('greedyhash', penalty_weight=0.1), problem)[0],
+  )
+
+
+def test_two_classes_have_a_scale():
+  words = np.array([[1, 1, 1, 1], [-1, 1, -1, 1]])
+  method = methods.get('orthohash')(4, codewords=words, scale=None)
+  other = methods.get('orthohash')(
+    4, codewords=words, scale=float(np.sqrt(2) * np.log(2))
+  )
+  outputs = Outputs(jnp.ones((1, 4)), jnp.array([[1.0, 2, 3, 4]]))
+  labels = jnp.zeros(1, jnp.int32)
+  variables = method.init(KEY, Info(None, outputs, 2, labels))
+  problem = variables, outputs, {'labels': labels}
+  np.testing.assert_allclose(
+    loss_of(method, problem)[0], loss_of(other, problem)[0], rtol=1e-6
+  )
+
+
 def test_the_scale_of_the_supplement():
   free = make('orthohash', scale=None)
   problem = make_problem(free)
@@ -219,13 +289,9 @@ def test_the_scale_of_the_supplement():
 
 
 def targets_of(method, variables, batch):
-  tie = jax.random.wrap_key_data(variables.state['tie_key'])
-  from jaxhash.codewords.majority import majority_codewords
-
-  nothing = jnp.zeros((1, CLASSES), jnp.int32)
-  words = method.codewords(variables)
-  tie_break = np.asarray(majority_codewords(tie, words, nothing)[0])
-  return oracle.majority(np.asarray(words), plain(batch['labels']), tie_break)
+  words = np.asarray(method.codewords(variables))
+  tie_break = np.asarray(variables.state['tie_break'])
+  return oracle.majority(words, np.asarray(batch['labels']), tie_break)
 
 
 @pytest.mark.parametrize('multi', [False, True])
@@ -262,7 +328,7 @@ def test_dpn(multi):
 def test_targets_of_dpn_move_every_so_many_steps():
   method = make('dpn', update_every=2)
   variables, outputs, batch = make_problem(method)
-  labels, logits = plain(batch['labels']), np.asarray(outputs.logits)
+  labels, logits = np.asarray(batch['labels']), np.asarray(outputs.logits)
   before = np.asarray(method.codewords(variables))
   sums = np.zeros(before.shape)
   for step in range(2):
@@ -286,7 +352,7 @@ def test_mdsh(multi):
   method = make('mdsh', pair_weight=0.7, quantization_weight=0.1)
   variables, outputs, batch = make_problem(method, multi=multi)
   codes = np.tanh(np.asarray(outputs.logits))
-  rows, labels = rows_with_label(batch), plain(batch['labels'])
+  rows, labels = rows_with_label(batch), np.asarray(batch['labels'])
   center = oracle.one_vs_rest(
     codes, method.codewords(variables), labels, scale=np.sqrt(BITS)
   )
@@ -300,11 +366,11 @@ def test_mdsh(multi):
     variables, outputs, aux, batch, key=KEY, step=jnp.int32(0)
   )
   bank = np.asarray(state['bank'])
-  np.testing.assert_allclose(bank[:ROWS], codes, rtol=1e-6)
-  assert not bank[ROWS:].any()
+  np.testing.assert_allclose(bank[rows], codes[rows], rtol=1e-6)
+  assert not np.delete(bank, rows, axis=0).any()
   # Another batch, of rows 4, 5, ..., sees the first seven in the bank.
   variables = variables._replace(state=state)
-  all_labels = plain(state['labels'])
+  all_labels = np.asarray(state['labels'])
   index = jnp.arange(4, 4 + ROWS, dtype=jnp.int32)
   batch = {'labels': jnp.asarray(all_labels)[index], 'index': index}
   pairs = []
@@ -358,7 +424,7 @@ def test_greedyhash(multi):
   logits = np.asarray(outputs.logits)
   main = oracle.classification(
     scores_of(variables, np.where(logits >= 0, 1.0, -1.0)),
-    plain(batch['labels']),
+    np.asarray(batch['labels']),
   )
   penalty = np.mean(oracle.power_quantization(logits[rows], 3))
   value, aux = loss_of(method, problem)
@@ -389,10 +455,12 @@ def test_cross_entropy(multi):
   problem = make_problem(method, multi=multi)
   variables, outputs, batch = problem
   scores = scores_of(variables, outputs.logits)
-  expected = oracle.classification(scores, plain(batch['labels']))
+  expected = oracle.classification(scores, np.asarray(batch['labels']))
   value, aux = loss_of(method, problem)
   np.testing.assert_allclose(value, np.mean(list(expected.values())), rtol=1e-5)
-  own = [oracle.positives(label, CLASSES) for label in plain(batch['labels'])]
+  own = [
+    oracle.positives(label, CLASSES) for label in np.asarray(batch['labels'])
+  ]
   hits = [scores[n].argmax() in own[n] for n in range(ROWS) if own[n]]
   np.testing.assert_allclose(aux.metrics['accuracy'], np.mean(hits))
 
@@ -407,7 +475,7 @@ def test_class_bits_are_the_number_of_the_class():
     assert int(''.join('1' if bit > 0 else '0' for bit in code), 2) == (
       row.argmax()
     )
-  expected = oracle.classification(scores, plain(batch['labels']))
+  expected = oracle.classification(scores, np.asarray(batch['labels']))
   np.testing.assert_allclose(
     loss_of(method, (variables, outputs, batch))[0],
     np.mean(list(expected.values())),

@@ -110,8 +110,42 @@ def test_what_is_missing_or_not_defined_is_said():
     shc(BITS).init(KEY, make_info())
   with pytest.raises(ValueError, match=r'shc is single-label.*\[40, 5\]'):
     shc(BITS).stages[0].method.init(KEY, make_info(multi=True))
-  with pytest.raises(ValueError, match='mu must be at least 0'):
-    shc(BITS, mu=-1.0)
+  for options, message in (
+    ({'mu': -1.0}, 'mu must be at least 0'),
+    ({'similarity_order': 'x'}, "similarity_order must be one of .* got 'x'"),
+    ({'start': 'x'}, "start must be one of separated, mdsh, got 'x'"),
+    ({'num_restarts': 0}, 'num_restarts must be an int of at least 1'),
+    ({'num_iterations': -3}, 'num_iterations'),
+    ({'num_annealing_sweeps': -1}, 'num_annealing_sweeps'),
+    ({'num_polishing_sweeps': -2}, 'num_polishing_sweeps'),
+    ({'distance': -1}, 'distance'),
+  ):
+    with pytest.raises(ValueError, match=message):
+      shc(BITS, **options)
+  # What depends on the data is seen before the classifier is trained.
+  for method, info, message in (
+    (shc(2), make_info(), '2 bits have 4 codewords, fewer than the 5'),
+    (shc(BITS, distance=6), make_info(), '5 centers of 8 bits .* Plotkin'),
+    (
+      shc(BITS),
+      make_info()._replace(labels=jnp.zeros(ROWS, jnp.int32)),
+      'class 1 has none',
+    ),
+  ):
+    with pytest.raises(ValueError, match=message):
+      method.stages[0].method.init(KEY, info)
+
+
+def test_the_centers_may_start_from_those_of_mdsh():
+  paper = {'num_annealing_sweeps': 0, 'num_polishing_sweeps': 0}
+  reports = [
+    run_stages(shc(BITS, start=start, **paper), make_info())[2].report
+    for start in ('separated', 'mdsh')
+  ]
+  starts = [report['start_semantic_loss'] for report in reports]
+  assert starts[0] != starts[1]
+  for report in reports:
+    assert report['semantic_loss'] <= report['start_semantic_loss']
 
 
 def test_what_the_stages_depend_on():
