@@ -86,7 +86,7 @@ def balanced(key: jax.Array, num_classes: int, num_bits: int) -> Codewords:
 
   Departures: CSQ asks for an even number of bits.
   """
-  check_sizes(num_classes, num_bits)
+  _check_balanced(num_classes, num_bits)
   return with_report(_balanced_words(key, num_classes, num_bits))
 
 
@@ -144,6 +144,7 @@ def central(
       'random codewords need a key, got None'
     )
   numpy_generator(key)  # raises where the key has no value
+  _check_balanced(num_classes, num_bits)
   with jax.ensure_compile_time_eval():  # a known key is known under jit too
     for draw in jax.random.split(key, num_tries):
       words = np.asarray(_balanced_words(draw, num_classes, num_bits))
@@ -257,6 +258,17 @@ def _balanced_words(
   odd = jax.random.bernoulli(odd_key, 0.5, (num_classes, 1))
   ones = num_bits // 2 + odd.astype(ranks.dtype) * (num_bits % 2)
   return jnp.where(ranks < ones, jnp.int8(1), jnp.int8(-1))
+
+
+def _check_balanced(num_classes: int, num_bits: int) -> None:
+  """Raises a ValueError where there are fewer balanced codewords."""
+  check_sizes(num_classes, num_bits)
+  there = math.comb(num_bits, num_bits // 2) * (1 + num_bits % 2)
+  if num_classes > there:
+    raise ValueError(
+      f'{num_bits} bits have {there} balanced codewords, fewer than the '
+      f'{num_classes} classes'
+    )
 
 
 def _is_central(words: Int8[np.ndarray, 'classes bits']) -> bool:

@@ -18,6 +18,10 @@ What the authors' code does: lambda = 1e-4 (paper: .05 and others for video),
 mean over bits, ResNet-50, RMSprop 1e-5. It ships its centers as files: give
 such centers by `codewords=`.
 
+Where no draw of random centers is as the authors ask, the last is taken, in
+which two classes may have the same center: with many classes for the bits give
+`separated`.
+
 Departures: which rows of the Hadamard matrix are taken, and their signs, is
 random (see `codewords.central`); for the first rows, as published, give
 `codewords.hadamard(None, ...)` as an array. The cross-entropy is computed from

@@ -224,3 +224,11 @@ def test_central_needs_a_key_for_random_codewords():
 def test_more_classes_than_words(construct):
   with pytest.raises(ValueError, match='3 bits have 8 codewords, fewer than'):
     construct(jax.random.key(0), 9, 3)
+
+
+@pytest.mark.parametrize('construct', [balanced, central])
+def test_there_are_only_so_many_balanced_codewords(construct):
+  with pytest.raises(ValueError, match=r'6 bits have 20 balanced .* 21 classes'):
+    construct(jax.random.key(0), 21, 6)
+  with pytest.raises(ValueError, match=r'5 bits have 20 balanced .* 21 classes'):
+    construct(jax.random.key(0), 21, 5)
