@@ -25,7 +25,10 @@ def toy_experiment(name, *, devices=4, seed=0):
   toy = name in toy_methods.__all__
   config = {
     'adalabelhash_semi': {'protocol': {'num_labelled': 4}},
-    'dpn': {'optimizer': {'learning_rate': 0.2}},
+    # Means over bits have small gradients.
+    **dict.fromkeys(
+      ('csq', 'dpn', 'shc'), {'optimizer': {'learning_rate': 0.2}}
+    ),
     'two_views': {'pipeline': {'views': 2, 'augment': {'noise': 0.1}}},
     'partly_labelled': {'protocol': {'num_labelled': 4}},
     'learned': {
