@@ -18,6 +18,7 @@ from tests.method_suite import (
   run_steps,
 )
 
+MEAN_OVER_BITS = {'optimizer': {'learning_rate': 0.2}}  # small gradients
 METHODS = sorted([*toy_methods.__all__, *lookup.known('jaxhash.methods')])
 
 
@@ -25,10 +26,9 @@ def toy_experiment(name, *, devices=4, seed=0):
   toy = name in toy_methods.__all__
   config = {
     'adalabelhash_semi': {'protocol': {'num_labelled': 4}},
-    # Means over bits have small gradients.
-    **dict.fromkeys(
-      ('csq', 'dpn', 'shc'), {'optimizer': {'learning_rate': 0.2}}
-    ),
+    'csq': MEAN_OVER_BITS,
+    'dpn': MEAN_OVER_BITS,
+    'shc': MEAN_OVER_BITS,
     'two_views': {'pipeline': {'views': 2, 'augment': {'noise': 0.1}}},
     'partly_labelled': {'protocol': {'num_labelled': 4}},
     'learned': {
