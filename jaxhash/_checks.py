@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-__all__ = ['check_int']
+__all__ = ['check_int', 'check_not_negative', 'check_positive']
 
 
 def check_int(name: str, value: Any, least: int) -> None:
@@ -34,3 +36,51 @@ def check_int(name: str, value: Any, least: int) -> None:
     raise ValueError(
       f'{name} must be an int of at least {least}, got {value!r}'
     )
+
+
+def check_positive(**values: float) -> None:
+  """Checks that numbers are above 0 and finite.
+
+  Args:
+    **values: numbers by their names.
+
+  Raises:
+    ValueError: some are not; the message names each of them.
+
+  Example:
+    >>> check_positive(scale=0.0, margin=0.2)
+    Traceback (most recent call last):
+      ...
+    ValueError: scale must be above 0 and finite, got 0.0
+  """
+  _check(values, lambda value: value > 0, 'above 0')
+
+
+def check_not_negative(**values: float) -> None:
+  """Checks that numbers are at least 0 and finite.
+
+  Args:
+    **values: numbers by their names.
+
+  Raises:
+    ValueError: some are not; the message names each of them.
+
+  Example:
+    >>> check_not_negative(weight=-1.0)
+    Traceback (most recent call last):
+      ...
+    ValueError: weight must be at least 0 and finite, got -1.0
+  """
+  _check(values, lambda value: value >= 0, 'at least 0')
+
+
+def _check(
+  values: dict[str, float], good: Callable[[float], bool], wanted: str
+) -> None:
+  wrong = [
+    f'{name} must be {wanted} and finite, got {value}'
+    for name, value in values.items()
+    if not (good(value) and math.isfinite(value))
+  ]
+  if wrong:
+    raise ValueError('; '.join(wrong))

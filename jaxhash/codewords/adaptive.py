@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxhash._checks import check_positive
+
 __all__ = ['adaptive_codewords', 'init_adaptive']
 
 
@@ -41,8 +43,7 @@ def init_adaptive(
       'a table of codewords needs num_classes >= 1 and num_bits >= 1, got '
       f'{num_classes} and {num_bits}'
     )
-  if not 0 < scale < float('inf'):
-    raise ValueError(f'scale must be above 0 and finite, got {scale}')
+  check_positive(scale=scale)
   return jax.random.uniform(
     key, (num_classes, num_bits), jnp.float32, -scale, scale
   )

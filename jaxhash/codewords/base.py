@@ -49,17 +49,22 @@ def check_sizes(num_classes: int, num_bits: int) -> None:
     )
 
 
+def check_has_value(key: jax.Array) -> None:
+  """Raises a ValueError where a key has no value, as under `jax.jit`."""
+  if isinstance(key, jax.core.Tracer):
+    raise ValueError(
+      'this construction searches on the host: call it outside of jax.jit and '
+      'other transformations, and pass its codewords in'
+    )
+
+
 def numpy_generator(key: jax.Array) -> np.random.Generator:
   """A NumPy generator that a key determines, for searches on the host.
 
   Raises:
     ValueError: the key has no value, as under `jax.jit`.
   """
-  if isinstance(key, jax.core.Tracer):
-    raise ValueError(
-      'this construction searches on the host: call it outside of jax.jit and '
-      'other transformations, and pass its codewords in'
-    )
+  check_has_value(key)
   with jax.ensure_compile_time_eval():  # a known key is known under jit too
     data = np.asarray(jax.random.key_data(key))
   return np.random.default_rng(data.ravel())

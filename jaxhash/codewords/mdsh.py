@@ -77,11 +77,14 @@ def mdsh(
 
   Source: MDSH, Wang et al., "Deep Hashing with Minimal-Distance-Separated Hash
   Centers", CVPR 2023; Lp-box ADMM, Wu and Ghanem, TPAMI 2019. The penalty is
-  1e-5, times 1.09 a step, at most 1e7, the same for all constraints; the dual
-  step is the golden ratio times the penalty.
+  1e-5 at first and 1e7 at most, the same for all constraints; the dual step is
+  the golden ratio times the penalty.
 
-  Departures: where the search begins, when a solution replaces a codeword, that
-  ADMM begins at 0, and both early ends are choices of this library.
+  Departures: the penalty grows by 1.09 every step; in the released code, once
+  in up to ten steps of the center. The released search ends as soon as all
+  centers are d apart; this one starts there and goes on. Where it begins, when
+  a solution replaces a codeword, that ADMM begins at 0, and both early ends are
+  choices of this library.
   """
   check_int('num_sweeps', num_sweeps, 0)
   check_int('num_steps', num_steps, 1)

@@ -20,6 +20,7 @@ from jaxhash.codewords._distances import (
 )
 from jaxhash.codewords.base import (
   Codewords,
+  check_has_value,
   check_sizes,
   numpy_generator,
   with_report,
@@ -143,7 +144,7 @@ def central(
       f'{num_classes} classes and {num_bits} bits have no published order: '
       'random codewords need a key, got None'
     )
-  numpy_generator(key)  # raises where the key has no value
+  check_has_value(key)
   _check_balanced(num_classes, num_bits)
   with jax.ensure_compile_time_eval():  # a known key is known under jit too
     for draw in jax.random.split(key, num_tries):

@@ -6,7 +6,6 @@ Semantic Hash Centers for Image Retrieval", arXiv 2507.08404 (TOIS 2025).
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxhash._checks import check_int
+from jaxhash._checks import check_int, check_not_negative, check_positive
 from jaxhash.codewords import _semantic_lagrangian as lagrangian
 from jaxhash.codewords import _semantic_moves as moves
 from jaxhash.codewords._semantic_lagrangian import (
@@ -121,10 +120,9 @@ def semantic(
     >>> found.report['semantic_loss'], found.report['start_semantic_loss']
     (0.0, 1.0)
 
-  Source: equations 13 to 41. From the paper: mu is that of the released
-  results; the text has .625, but the released code divides the term by 10,000.
-  The codewords change as in the released code, only where all distances stay d
-  or more; and what is returned is the best of all sweeps, not the last.
+  Source: equations 13 to 41. mu is that of the released results; the text has
+  .625, but the released code divides the term by 10,000. As in the released
+  code, codewords change only where all distances stay d or more.
 
   The released code departs from the paper where this does not: its gradient of
   the distances has a scalar in place of an outer product; its multipliers are
@@ -132,8 +130,9 @@ def semantic(
   that is not d apart is never left (here an error). Here all multipliers are
   updated once an iteration.
 
-  Departures from both: steps 2 and 3, more than one start, and the start, which
-  the paper takes from MDSH (`start` takes it). `num_annealing_sweeps=0` and
+  Departures from both: steps 2 and 3; the best codewords of all sweeps in place
+  of the last; more than one start; and the start, which the paper takes from
+  MDSH (`start` takes it). `num_annealing_sweeps=0` and
   `num_polishing_sweeps=0` give the paper's search. For 100 to 1000 classes, 16
   to 64 bits and starts of `separated` that search lowers the loss by 0 to 38
   per cent, flips and swaps without annealing by 13 to 52, all steps by 15 to
@@ -148,16 +147,19 @@ def semantic(
   check_int('num_polishing_sweeps', num_polishing_sweeps, 0)
   if num_annealing_sweeps is not None:
     check_int('num_annealing_sweeps', num_annealing_sweeps, 0)
+  if np.shape(temperatures) != (2,):
+    raise ValueError(
+      f'temperatures must be the first and the last, got {temperatures!r}'
+    )
   first, last = temperatures
-  _check_positive(
+  check_positive(
     rho=rho,
     beta=beta,
     eta=eta,
     first_temperature=first,
     last_temperature=last,
   )
-  if not 0 <= mu < math.inf:
-    raise ValueError(f'mu must be at least 0 and finite, got {mu}')
+  check_not_negative(mu=mu)
   start_key, annealing_key = jax.random.split(key)
   starts, asked = feasible_starts(
     start_key,
@@ -279,9 +281,3 @@ def _check_similarity(similarity: Any) -> None:
     )
   if not np.isfinite(np.asarray(similarity, np.float64)).all():
     raise ValueError('the similarity must be finite')
-
-
-def _check_positive(**values: float) -> None:
-  for name, value in values.items():
-    if not 0 < value < math.inf:
-      raise ValueError(f'{name} must be above 0 and finite, got {value}')

@@ -23,7 +23,7 @@ from jaxhash.codewords.bounds import (
 
 __all__ = ['separated']
 
-SEARCHES = ('auto', 'greedy', 'mdsh')
+SEARCHES = ('auto', 'greedy')
 
 MOST_DRAWS = 2**19
 # Where one less will do if the distance is not found.
@@ -45,8 +45,8 @@ def separated(
   quadratic residue codes, each shortened, punctured or lengthened to K bits,
   and a linear code that is grown bit by bit. If that is not enough, it goes on
   with `'greedy'`: random words are drawn, and kept if they are far from all
-  kept before, up to 2^19 draws; or 2^16, if no distance is given. `'mdsh'` is
-  the function `mdsh` with its defaults.
+  kept before, up to 2^19 draws; or 2^16, if no distance is given. `mdsh` goes
+  on from these codewords.
 
   Args:
     key: random key: which words of the code are taken, which class has which,
@@ -57,7 +57,7 @@ def separated(
     distance: least Hamming distance, at least 1. None means the one of
       `gilbert_varshamov_distance`, or the next below it in the few cases where
       that is impossible or not found.
-    search: `'auto'`, `'greedy'` or `'mdsh'`.
+    search: `'auto'` or `'greedy'`.
 
   Returns:
     Codewords `[num_classes, num_bits]`, often farther apart than asked. The
@@ -83,10 +83,6 @@ def separated(
   num_classes, num_bits = int(num_classes), int(num_bits)
   if search not in SEARCHES:
     raise ValueError(f'search must be one of {SEARCHES}, got {search!r}')
-  if search == 'mdsh':
-    from jaxhash.codewords.mdsh import mdsh
-
-    return mdsh(key, num_classes, num_bits, distance=distance)
   if search == 'greedy' and key is None:
     raise ValueError('the greedy search is random and needs a key, got None')
   limit, bound = largest_distance(num_classes, num_bits)

@@ -36,7 +36,7 @@ CONSTRUCTIONS: dict[str, Callable[..., Codewords]] = {
   'separated': separated,
 }
 
-Source = str | Any
+Source = str | np.ndarray | jax.Array
 
 
 def codeword_source(

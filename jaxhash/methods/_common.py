@@ -1,10 +1,6 @@
-"""What several methods share: checks, metrics, classifiers, target codes."""
+"""What several methods share: metrics, classifiers, target codes."""
 
 from __future__ import annotations
-
-import math
-import numbers
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,33 +11,6 @@ from jaxhash.core import Variables
 from jaxhash.losses import codeword_cosines, multi_hot, safe_reduce
 
 __all__: list[str] = []
-
-
-def check_num_bits(num_bits: int) -> None:
-  """Raises a ValueError unless it is a whole number of at least 1."""
-  whole = isinstance(num_bits, numbers.Integral) and num_bits is not True
-  if not whole or num_bits < 1:
-    raise ValueError(f'num_bits must be a whole number >= 1, got {num_bits!r}')
-
-
-def check_positive(**values: float) -> None:
-  """Raises a ValueError that names every value not above 0 and finite."""
-  _check(values, lambda v: v > 0, 'above 0')
-
-
-def check_not_negative(**values: float) -> None:
-  """Raises a ValueError that names every value not at least 0 and finite."""
-  _check(values, lambda v: v >= 0, 'at least 0')
-
-
-def _check(values: dict[str, float], good: Any, wanted: str) -> None:
-  wrong = [
-    f'{name} must be {wanted} and finite, got {value}'
-    for name, value in values.items()
-    if not (good(value) and math.isfinite(value))
-  ]
-  if wrong:
-    raise ValueError('; '.join(wrong))
 
 
 def accuracy(

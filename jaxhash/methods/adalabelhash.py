@@ -43,6 +43,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int8
 
 from jaxhash import binarize
+from jaxhash._checks import check_int, check_positive
 from jaxhash.codewords import adaptive_codewords, init_adaptive
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import codeword_scores, hardest_negative_hinge_loss
@@ -86,9 +87,9 @@ def adalabelhash(
     >>> method.codewords(variables).shape
     (10, 16)
   """
-  _common.check_num_bits(num_bits)
+  check_int('num_bits', num_bits, 1)
   margin = num_bits / 2 if margin is None else margin
-  _common.check_positive(margin=margin, codeword_scale=codeword_scale)
+  check_positive(margin=margin, codeword_scale=codeword_scale)
 
   def init(key: jax.Array, info: Info) -> Variables:
     table = init_adaptive(key, info.num_classes, num_bits, scale=codeword_scale)

@@ -41,12 +41,11 @@ confident rows alone.
 
 from __future__ import annotations
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhash._checks import check_int, check_not_negative, check_positive
 from jaxhash.codewords import adaptive_codewords
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import codeword_scores, hardest_negative_hinge_loss
@@ -184,10 +183,7 @@ def _check(
   ramp_steps: int,
 ) -> None:
   """Raises a ValueError for a hyper-parameter out of its range."""
-  if not 0 < unlabelled_margin < math.inf:
-    raise ValueError(
-      f'unlabelled_margin must be above 0 and finite, got {unlabelled_margin}'
-    )
+  check_positive(unlabelled_margin=unlabelled_margin)
   if not 0 <= confidence_gap < unlabelled_margin:
     raise ValueError(
       f'confidence_gap must be in [0, {unlabelled_margin}), below the margin '
@@ -195,10 +191,5 @@ def _check(
       'by its margin has no hinge loss left, and its pseudo-label would '
       'change nothing'
     )
-  if not 0 <= unlabelled_weight < math.inf:
-    raise ValueError(
-      'unlabelled_weight must be at least 0 and finite, got '
-      f'{unlabelled_weight}'
-    )
-  if ramp_steps < 0:
-    raise ValueError(f'ramp_steps must be at least 0, got {ramp_steps}')
+  check_not_negative(unlabelled_weight=unlabelled_weight)
+  check_int('ramp_steps', ramp_steps, 0)

@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int8
 
+from jaxhash._checks import check_int
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import classification_loss
 from jaxhash.methods import _common
@@ -54,7 +55,7 @@ def class_bits(num_bits: int) -> HashMethod:
     >>> method.encode(variables, outputs).shape
     (1, 4)
   """
-  _common.check_num_bits(num_bits)
+  check_int('num_bits', num_bits, 1)
 
   def init(key: jax.Array, info: Info) -> Variables:
     if info.labels.ndim != 1:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxhash._checks import check_int
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import classification_loss
 from jaxhash.methods import _common
@@ -46,7 +47,7 @@ def cross_entropy(num_bits: int) -> HashMethod:
     >>> variables.params['classifier']['kernel'].shape
     (16, 10)
   """
-  _common.check_num_bits(num_bits)
+  check_int('num_bits', num_bits, 1)
 
   def init(key: jax.Array, info: Info) -> Variables:
     classifier = _common.init_classifier(key, num_bits, info.num_classes)

@@ -39,6 +39,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxhash._checks import check_int, check_not_negative
 from jaxhash.codewords.majority import tie_break
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import central_similarity_loss, power_quantization_loss
@@ -82,8 +83,8 @@ def csq(
     >>> (words[0] != words[1]).sum().item()  # rows of a Hadamard matrix
     8
   """
-  _common.check_num_bits(num_bits)
-  _common.check_not_negative(quantization_weight=quantization_weight)
+  check_int('num_bits', num_bits, 1)
+  check_not_negative(quantization_weight=quantization_weight)
   source = codeword_source(codewords, num_bits)
 
   def init(key: jax.Array, info: Info) -> Variables:

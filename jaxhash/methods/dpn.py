@@ -28,7 +28,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxhash._checks import check_int
+from jaxhash._checks import check_int, check_positive
 from jaxhash.binarize import codes_from_logits
 from jaxhash.codewords.majority import tie_break
 from jaxhash.core import (
@@ -87,8 +87,8 @@ def dpn(
     >>> abs(words.sum(axis=1)).max().item()
     0
   """
-  _common.check_num_bits(num_bits)
-  _common.check_positive(margin=margin)
+  check_int('num_bits', num_bits, 1)
+  check_positive(margin=margin)
   if update_every is not None:
     check_int('update_every', update_every, 1)
   source = codeword_source(codewords, num_bits)

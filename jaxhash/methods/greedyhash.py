@@ -25,6 +25,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from jaxhash._checks import check_int, check_not_negative
 from jaxhash.binarize import straight_through
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import classification_loss, power_quantization_loss
@@ -58,8 +59,8 @@ def greedyhash(num_bits: int, *, penalty_weight: float = 0.1) -> HashMethod:
     >>> variables.params['classifier']['kernel'].shape
     (16, 10)
   """
-  _common.check_num_bits(num_bits)
-  _common.check_not_negative(penalty_weight=penalty_weight)
+  check_int('num_bits', num_bits, 1)
+  check_not_negative(penalty_weight=penalty_weight)
 
   def init(key: jax.Array, info: Info) -> Variables:
     classifier = _common.init_classifier(key, num_bits, info.num_classes)

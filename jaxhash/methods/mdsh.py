@@ -37,7 +37,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxhash._checks import check_int
+from jaxhash._checks import check_int, check_not_negative
 from jaxhash.core import (
   Aux,
   Batch,
@@ -100,8 +100,8 @@ def mdsh(
     >>> variables.state['bank'].shape
     (100, 16)
   """
-  _common.check_num_bits(num_bits)
-  _common.check_not_negative(
+  check_int('num_bits', num_bits, 1)
+  check_not_negative(
     pair_weight=pair_weight, quantization_weight=quantization_weight
   )
   check_int('pair_from_step', pair_from_step, 0)

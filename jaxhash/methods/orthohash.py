@@ -38,6 +38,7 @@ import math
 
 import jax
 
+from jaxhash._checks import check_int, check_not_negative, check_positive
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import (
   cosine_margin_loss,
@@ -87,6 +88,7 @@ def orthohash(
       such codewords for so many classes.
 
   Example:
+    >>> import jax.numpy as jnp
     >>> method = orthohash(16, margin=0.3)
     >>> logits = jax.ShapeDtypeStruct((4, 16), jnp.float32)
     >>> info = Info(None, Outputs(logits, logits), 10, jnp.zeros(4, int))
@@ -94,11 +96,9 @@ def orthohash(
     >>> method.codewords(variables).shape
     (10, 16)
   """
-  _common.check_num_bits(num_bits)
-  _common.check_positive(scale=1.0 if scale is None else scale)
-  _common.check_not_negative(
-    margin=margin, quantization_weight=quantization_weight
-  )
+  check_int('num_bits', num_bits, 1)
+  check_positive(scale=1.0 if scale is None else scale)
+  check_not_negative(margin=margin, quantization_weight=quantization_weight)
   if quantization not in QUANTIZATION:
     raise ValueError(
       f'unknown quantization {quantization!r}; known: {", ".join(QUANTIZATION)}'

@@ -49,7 +49,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhash._checks import check_int
+from jaxhash._checks import check_int, check_not_negative
 from jaxhash.codewords.base import check_sizes
 from jaxhash.codewords.bounds import largest_distance
 from jaxhash.codewords.class_similarity import (
@@ -65,7 +65,6 @@ from jaxhash.core import (
   StageResult,
   Variables,
 )
-from jaxhash.methods import _common
 from jaxhash.methods.class_bits import class_bits, feature_scores
 from jaxhash.methods.csq import csq
 
@@ -174,9 +173,8 @@ def shc(
         'not been computed: build the run by training.prepare; for centers of '
         'your own take csq(num_bits, codewords=...)'
       )
-    variables = base.init(key, info)
     centers = jnp.asarray(info.arrays['codewords'], jnp.int8)
-    return variables._replace(state={**variables.state, 'codewords': centers})
+    return Variables(state={'codewords': centers})
 
   return base._replace(
     init=init,
@@ -210,7 +208,7 @@ def _agreement(codewords: np.ndarray, similarity: np.ndarray) -> float | None:
 
 def _check(similarity_order: str, start: str, mu: float) -> None:
   """Raises a ValueError for a hyper-parameter out of its range."""
-  _common.check_not_negative(mu=mu)
+  check_not_negative(mu=mu)
   for name, value, known in (
     ('similarity_order', similarity_order, ORDERS),
     ('start', start, STARTS),

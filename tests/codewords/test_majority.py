@@ -6,17 +6,9 @@ import pytest
 from jaxhash.codewords.hadamard import hadamard
 from jaxhash.codewords.majority import majority_codewords
 from jaxhash.codewords.random import bernoulli
+from tests.oracles import targets as oracles
 
 KEY = jax.random.key(0)
-
-
-def oracle(ties, codewords, labels):
-  """CSQ in plain NumPy: the sign of the sum, and one vector for the ties."""
-  rows = []
-  for row in np.asarray(labels):
-    total = np.asarray(codewords).astype(int)[row > 0].sum(axis=0)
-    rows.append(np.where(total == 0, ties, np.sign(total)))
-  return np.stack(rows)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +27,8 @@ def test_same_as_plain_numpy(dtype, labels_dtype):
   none = jnp.zeros((1, 20), jnp.int32)
   ties = majority_codewords(KEY, codewords, none)[0]
   assert set(np.unique(ties)) == {-1, 1}
-  np.testing.assert_array_equal(targets, oracle(ties, codewords, labels))
+  expected = oracles.majority(*map(np.asarray, (codewords, labels, ties)))
+  np.testing.assert_array_equal(targets, expected)
 
 
 def test_one_label_has_its_codeword():

@@ -97,14 +97,6 @@ def test_keys():
   np.testing.assert_array_equal(none[0], none[1])
 
 
-def test_search_of_separated():
-  key = jax.random.key(0)
-  made = separated(key, 10, 16, distance=5, search='mdsh')
-  expected = mdsh(key, 10, 16, distance=5)
-  np.testing.assert_array_equal(made.codewords, expected.codewords)
-  assert made.report == expected.report
-
-
 @pytest.mark.parametrize(
   ('options', 'message'),
   [

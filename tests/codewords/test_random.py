@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxhash.codewords import random
 from jaxhash.codewords.base import numpy_generator
 from jaxhash.codewords.hadamard import hadamard
 from jaxhash.codewords.random import balanced, bernoulli, central, maxhd
@@ -109,6 +110,15 @@ def test_maxhd_is_the_loop_one_by_one(
     assert sorted(map(tuple, codewords.tolist())) == sorted(
       tuple(word.tolist()) for word in expected
     )
+
+
+def test_maxhd_permutes_what_it_accepts(monkeypatch):
+  # They are 8 apart and accepted as they come.
+  words = np.asarray(hadamard(None, 16, 16).codewords, np.float32)
+  monkeypatch.setattr(random, '_candidates', lambda *sizes: words)
+  codewords = np.asarray(maxhd(jax.random.key(0), 16, 16, start=0.5).codewords)
+  assert not np.array_equal(codewords, words)
+  assert sorted(codewords.tolist()) == sorted(words.tolist())
 
 
 @pytest.mark.parametrize(('num_classes', 'num_bits'), [(10, 16), (200, 64)])

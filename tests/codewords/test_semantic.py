@@ -1,4 +1,5 @@
 import importlib
+import inspect
 from functools import partial
 
 import chex
@@ -8,12 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from jax.test_util import check_grads
 
 from jaxhash.codewords import _semantic_lagrangian as lagrangian
 from jaxhash.codewords import _semantic_moves as moves
 from jaxhash.codewords._semantic_lagrangian import Problem, Rates, State
 from jaxhash.codewords._semantic_starts import feasible_starts
 from jaxhash.codewords.bounds import gilbert_varshamov_distance
+from jaxhash.codewords.hadamard import hadamard
 from jaxhash.codewords.semantic import semantic, semantic_loss
 from tests.oracles import semantic as oracle
 
@@ -122,8 +125,14 @@ def test_loss_of_real_codewords(dtype):
 
 
 def test_loss_of_other_shapes():
-  with pytest.raises(Exception, match=r'must be \[6, 6\]|annotation'):
-    semantic_loss(jnp.ones((6, 8)), jnp.ones((5, 5)))
+  with pytest.raises(ValueError, match=r'must be \[6, 6\], got \[5, 5\]'):
+    inspect.unwrap(semantic_loss)(jnp.ones((6, 8)), jnp.ones((5, 5)))
+
+
+@pytest.mark.parametrize('mu', [0.0, 0.625])
+def test_gradient_of_the_loss(x64, mu):
+  h, s = jnp.array(random_state(1).copy), jnp.array(random_similarity(1, 6))
+  check_grads(lambda h: semantic_loss(jnp.asarray(h), s, mu=mu), (h,), order=1)
 
 
 # The steps of the augmented Lagrangian.
@@ -241,8 +250,9 @@ def test_known_step(x64, dtype):
   pull = lagrangian.pull_of(state, problem)
   gradient = lagrangian.codeword_gradient(0, state, pull, problem, RATES)
   close(gradient, [0.089843, -2.329079, 2.649813, 0.230892], 2e-6)
-  new = np.where(state.codewords[0] - gradient / RATES.eta >= 0, 1, -1)
-  np.testing.assert_array_equal(new, [1, 1, -1, 1])
+  # Without a least distance, so that the first codeword may take its step.
+  new = lagrangian.update_codewords(state, problem._replace(bound=4.0), RATES)
+  np.testing.assert_array_equal(new.codewords[0], [1, 1, -1, 1])
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -351,6 +361,32 @@ def test_polish_ends_where_nothing_helps():
   for i in range(6):
     assert moves.flip_changes(i, found, arrays[1]).min() >= -1e-3
   assert moves.swap_changes(found, arrays[1]).min() >= -1e-3
+
+
+@pytest.mark.parametrize(('first', 'last'), [(1e4, 1e-4), (1e-4, 1e4)])
+def test_temperatures_fall_from_the_first_to_the_last(first, last):
+  h, problem = random_codewords(11, 6, 8), random_problem(11, distance=0)
+  h, problem = as_jax((h, problem), jnp.float32)
+  anneal = jax.jit(moves.anneal)
+  found = anneal(jax.random.key(0), h, problem, (first, last), 201)
+  open_ = [moves.flip_changes(i, found, problem).min() for i in range(6)]
+  # Cold in the end, no flip helps; hot in the end, one does.
+  assert (min(open_) >= -1e-3) == (last < first)
+  constant = anneal(jax.random.key(0), h, problem, (last, last), 201)
+  assert (found != constant).any()
+
+
+def test_annealing_swaps_where_no_flip_is_open(x64):
+  # All are 4 or 8 apart, and every bit differs in some pair that is 4 apart.
+  h = np.asarray(hadamard(None, 16, 8).codewords, float)
+  problem = Problem(random_similarity(12, 16), 0.0, 0.0)
+  arrays = as_jax((h, problem), jnp.float64)
+  assert all(jnp.isinf(moves.flip_changes(i, *arrays)).all() for i in range(16))
+  key = jax.random.key(0)
+  found = np.asarray(moves.anneal(key, *arrays, (0.1, 0.01), 20))
+  assert sorted(map(tuple, found)) == sorted(map(tuple, h))
+  before, after = (oracle.loss(x, problem.similarity) for x in (h, found))
+  assert after < before - 0.1
 
 
 # The whole.
@@ -492,6 +528,26 @@ def test_follows_the_key():
   np.testing.assert_array_equal(search().codewords, search().codewords)
 
 
+def test_restarts_draw_each_its_own():
+  starts, search = small(5, num_iterations=0, num_polishing_sweeps=0)
+  search = partial(search, start=np.stack([starts[0]] * 4))
+  before, after = (
+    search(num_annealing_sweeps=n).report['restart_objectives'] for n in (0, 3)
+  )
+  assert len(set(before)) == 1
+  assert len(set(after)) > 1
+
+
+def test_never_worse_than_the_start():
+  starts, _ = small(8)
+  s = random_similarity(8, 6)
+  order = np.argsort([oracle.loss(h.astype(float), s) for h in starts])
+  good, bad = starts[order[:1]], starts[order[-1:]]
+  found = module._best(s, good, bad, 0.0, 2)
+  np.testing.assert_array_equal(found.codewords, good[0])
+  assert found.report['semantic_loss'] == found.report['start_semantic_loss']
+
+
 def test_a_single_start_is_permuted():
   starts, search = small(4, num_iterations=0, num_annealing_sweeps=0)
   found = search(start=starts[0], num_restarts=4, num_polishing_sweeps=0)
@@ -564,6 +620,7 @@ def test_bfloat16_similarity():
     ({'rho': 0.0}, 'rho must be above 0 and finite, got 0'),
     ({'beta': float('nan')}, 'beta must be above 0 and finite, got nan'),
     ({'eta': -0.5}, 'eta must be above 0 and finite, got -0.5'),
+    ({'temperatures': (0.3,)}, r'the first and the last, got \(0.3,\)'),
     ({'temperatures': (0.3, 0.0)}, 'last_temperature must be above 0'),
     ({'num_restarts': 0}, 'num_restarts must be an int of at least 1'),
     ({'num_sweeps': 0}, 'num_sweeps must be an int of at least 1'),
@@ -578,7 +635,7 @@ def test_bad_options(options, message):
   options = {'distance': 0, 'start': starts, **options}
   s = jnp.array(random_similarity(0, 6), jnp.float32)
   with pytest.raises(ValueError, match=message):
-    semantic(jax.random.key(0), s, 8, **options)
+    inspect.unwrap(semantic)(jax.random.key(0), s, 8, **options)
 
 
 def test_bad_similarity():
@@ -586,8 +643,8 @@ def test_bad_similarity():
   s = jnp.array(random_similarity(0, 6), jnp.float32)
   with pytest.raises(ValueError, match='the similarity must be finite'):
     semantic(key, s.at[0, 1].set(jnp.nan), 8)
-  with pytest.raises(Exception, match=r'\[classes, classes\]|annotation'):
-    semantic(key, s[:5], 8)
+  with pytest.raises(ValueError, match=r'\[classes, classes\], got \[5, 6\]'):
+    inspect.unwrap(semantic)(key, s[:5], 8)
   with pytest.raises(ValueError, match='2 bits have 4 codewords'):
     semantic(key, s, 2)
   with pytest.raises(ValueError, match='outside of'):

@@ -56,6 +56,13 @@ def test_any_number_of_bits(num_classes, num_bits):
   assert report['least_distance'] <= limit
 
 
+def test_2048_bits():
+  # Far more words than a float holds.
+  report = separated(jax.random.key(0), 10, 2048).report
+  assert report['asked_distance'] == gilbert_varshamov_distance(10, 2048)
+  assert report['least_distance'] >= report['asked_distance']
+
+
 @pytest.mark.parametrize('num_bits', [16, 32, 48, 64, 128])
 def test_codes_for_40000_classes(num_bits):
   code = _known_codes.best_code(40_000, num_bits)
@@ -178,7 +185,21 @@ def test_a_key_is_only_a_choice_of_words_and_an_isometry():
     assert counts.tolist() == [32, 32 * 30, 32]
 
 
-def test_keys_choose_words_bits_and_signs():
+def test_keys_choose_bits_and_signs():
+  # All words of the code, so that which of them are taken does not matter.
+  plain, random = (
+    separated(key, 32, 16).codewords for key in (None, jax.random.key(0))
+  )
+  ones = [1] * 16
+  assert ones in plain.tolist()
+  assert ones not in random.tolist()  # bits are flipped
+  unflipped = random * random[:1]
+  assert ones in unflipped.tolist()
+  # and in another order
+  assert sorted(unflipped.tolist()) != sorted(plain.tolist())
+
+
+def test_keys_choose_words():
   draws = np.stack(
     [separated(jax.random.key(i), 4, 16).codewords for i in range(40)]
   )

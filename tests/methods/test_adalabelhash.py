@@ -150,7 +150,7 @@ def test_codes_and_codewords_are_binary():
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    ({'num_bits': 0}, 'num_bits must be a whole number >= 1, got 0'),
+    ({'num_bits': 0}, 'num_bits must be an int of at least 1, got 0'),
     ({'num_bits': 8, 'margin': 0.0}, 'margin must be above 0 and finite'),
     ({'num_bits': 8, 'margin': float('nan')}, 'margin must be above 0'),
     ({'num_bits': 8, 'codeword_scale': -1.0}, 'codeword_scale must be'),

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from jaxhash import losses, methods
 from jaxhash.core import Info, Outputs
@@ -90,6 +91,28 @@ def test_loss_under_transformations(name):
       loss(variables.params, jax.tree.map(lambda a: 2 * a, outputs)),
     ],
     rtol=2e-6,
+  )
+
+
+# Of GreedyHash's sign it is a surrogate, and tested with the method.
+@pytest.mark.parametrize('name', [n for n in EVERY if n != 'greedyhash'])
+def test_gradient_is_the_numerical_one(name):
+  method = make(name)
+  variables, outputs, batch = make_problem(method)
+
+  def loss(params, outputs):
+    params, outputs = jax.tree.map(jnp.asarray, (params, outputs))
+    full = variables._replace(params=params)
+    return method.loss(full, outputs, batch, key=KEY, step=STEP)[0]
+
+  check_grads(
+    loss,
+    (variables.params, outputs),
+    order=1,
+    modes=('fwd', 'rev'),
+    eps=1e-3,
+    atol=5e-3,
+    rtol=5e-3,
   )
 
 
