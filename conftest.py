@@ -11,6 +11,14 @@ import hashlib
 import pathlib
 import tempfile
 
+# Many tests, and the processes that they start, compile the same programs.
+os.environ.setdefault(
+  'JAX_COMPILATION_CACHE_DIR',
+  f'{tempfile.gettempdir()}/jaxhash-{os.getuid()}-xla',
+)
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.05')
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
+
 import hypothesis
 import jax
 import pytest
@@ -21,7 +29,8 @@ KERNELS = pathlib.Path(__file__).parent.glob('jaxhash/search/native/*.py')
 DIGEST = hashlib.sha256(b''.join(p.read_bytes() for p in sorted(KERNELS)))
 os.environ.setdefault(
   'NUMBA_CACHE_DIR',
-  f'{tempfile.gettempdir()}/jaxhash-numba-{DIGEST.hexdigest()[:12]}',
+  f'{tempfile.gettempdir()}/jaxhash-{os.getuid()}-numba-'
+  + DIGEST.hexdigest()[:12],
 )
 
 jax.config.update('jax_numpy_rank_promotion', 'raise')
@@ -55,6 +64,13 @@ def strict_dtypes(request):
       yield
   else:
     yield
+
+
+@pytest.fixture(autouse=True, scope='module')
+def little_memory():
+  """Forgets the compiled programs of a module; gigabytes in the end."""
+  yield
+  jax.clear_caches()
 
 
 @pytest.fixture(scope='session')

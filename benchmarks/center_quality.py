@@ -1,13 +1,13 @@
 """How well codewords agree with the similarity of their classes.
 
-  python -m benchmarks.center_quality \\
-      --similarity=runs/shc/stages/classifier/arrays.npz --bits=16,32,64
+  python -m benchmarks.center_quality --bits=32 --bits=64 \\
+      --similarity=runs/shc/stages/classifier-DIGEST/seed0/arrays.npz
 
 For each construction: the semantic loss |S - H H^T / q|^2 / C^2 of SHC (Chen et
-al. 2025, Table 3), as a ratio to that of MDSH's centers too, Spearman's
-correlation of the distance of two codewords with the similarity of their
-classes (it should be negative), and the distances. MDSH and SHC have the
-least distance of Gilbert and Varshamov by construction.
+al. 2025, Table 3), as a ratio to that of MDSH's centers too, the rank
+correlation of the nearness of two codewords with the similarity of their
+classes, and the distances. MDSH and SHC have the least distance of Gilbert and
+Varshamov by construction.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from scipy import stats
 
 from experiments import command_line
+from jaxhash.codewords.class_similarity import rank_correlation
 from jaxhash.codewords.mdsh import mdsh
 from jaxhash.codewords.random import bernoulli, central
 from jaxhash.codewords.semantic import semantic, semantic_loss
 from jaxhash.codewords.separated import separated
-from jaxhash.search import hamming_distances
 
 SIMILARITY = flags.DEFINE_string(
   'similarity', None, 'Arrays of a finished stage "classifier" of SHC.'
 )
-BITS = flags.DEFINE_list('bits', ['16', '32', '64'], 'Bits of the codewords.')
+BITS = flags.DEFINE_multi_integer(
+  'bits', [16, 32, 64], 'Bits of the codewords.', lower_bound=1
+)
 SEED = flags.DEFINE_integer('seed', 0, 'Of all constructions.')
 
 __all__ = ['main']
@@ -42,13 +43,14 @@ def main() -> None:
   if SIMILARITY.value is None:
     command_line.fail('--similarity=FILE is needed: arrays.npz of a stage')
   path = pathlib.Path(SIMILARITY.value)
-  matrix = command_line.prepare(lambda: np.load(path)['similarity'])
+  matrix = command_line.prepare(lambda: _read(path))
+  alike = jnp.asarray((matrix + matrix.T) / 2)
   key = jax.random.key(SEED.value)
   print(
     f'{"":10} {"bits":>4} {"loss/C^2":>8} {"of MDSH":>7} {"rho":>6} '
     f'{"least":>5} {"mean":>5} {"seconds":>7}'
   )
-  for bits in map(int, BITS.value):
+  for bits in BITS.value:
     constructions = {
       'mdsh': lambda bits=bits: mdsh(key, len(matrix), bits),
       'bernoulli': lambda bits=bits: bernoulli(key, len(matrix), bits),
@@ -64,18 +66,28 @@ def main() -> None:
       seconds = time.monotonic() - start
       loss = float(semantic_loss(made.codewords, jnp.asarray(matrix)))
       reference = reference or loss
+      rho = rank_correlation(made.codewords, alike)
       print(
         f'{name:10} {bits:4} {loss / len(matrix) ** 2:8.4f} '
-        f'{loss / reference:7.3f} {_rho(made.codewords, matrix):6.3f} '
+        f'{loss / reference:7.3f} {rho:6.3f} '
         f'{made.report["least_distance"]:5} '
         f'{made.report["mean_distance"]:5.1f} {seconds:7.1f}'
       )
 
 
-def _rho(codewords: jax.Array, similarity: np.ndarray) -> float:
-  upper = np.triu_indices(len(similarity), 1)
-  distances = np.asarray(hamming_distances(codewords, codewords))
-  return float(stats.spearmanr(distances[upper], similarity[upper])[0])
+def _read(path: pathlib.Path) -> np.ndarray:
+  """The similarity that a stage has found.
+
+  Raises:
+    ValueError: the file has none.
+  """
+  arrays = np.load(path)
+  if 'similarity' not in getattr(arrays, 'files', ()):
+    raise ValueError(
+      f'{path} has no array "similarity"; it is the arrays.npz of a finished '
+      'stage "classifier" of SHC that has one'
+    )
+  return arrays['similarity']
 
 
 if __name__ == '__main__':

@@ -4,7 +4,7 @@ A table's folder holds
 
   cells/METHOD/BITS/seedN.json          results of a cell, with its config
   runs/METHOD/BITS/seeds-A-B-.../       where these seeds are trained together
-  stages/                               what several runs have before them
+  stages/STAGE-DIGEST/                  what several runs have before them
 
 A cell is finished when its JSON is there; it is written whole or not at all.
 """
@@ -14,13 +14,36 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxhash import training
+from jaxhash.core import Encoder, Outputs
 from jaxhash.training import workdir as files
 
-__all__ = ['Cell', 'read_cells', 'run_cell', 'run_shallow_cell']
+__all__ = [
+  'Cell',
+  'no_encoder',
+  'read_cells',
+  'run_cell',
+  'run_shallow_cell',
+  'shallow_config',
+  'shallow_run',
+]
+
+# What of a run's config matters to a shallow method.
+SHARED = (
+  'dataset',
+  'protocol',
+  'pipeline',
+  'taxonomy',
+  'evaluation',
+  'measures',
+  'evaluations',
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +79,7 @@ class Cell:
     """The seeds that are not finished.
 
     Raises:
-      WorkdirError: a finished one is of another config.
+      WorkdirError: a finished one is of another config, or cannot be read.
     """
     missing = []
     for seed in self.seeds:
@@ -64,14 +87,33 @@ class Cell:
       if not path.exists():
         missing.append(seed)
         continue
-      saved = json.loads(path.read_text())['config']
+      saved = _read(path)['config']
       files.check_same_config(saved, {**self.config, 'seed': seed}, path)
     return missing
 
+  def check_rows(self, digest: str) -> None:
+    """Checks that the first seed, if finished, was scored on these rows.
+
+    Args:
+      digest: of its split.
+
+    Raises:
+      WorkdirError: the data have changed since.
+    """
+    path = self.path(self.seeds[0])
+    if path.exists() and _read(path)['split_digest'] != digest:
+      raise training.WorkdirError(
+        f'{path} was scored on other data [{_read(path)["split_digest"]}], '
+        f'the data now give [{digest}]: rows, their order or their labels have '
+        'changed'
+      )
+
 
 def read_cells(cell: Cell) -> list[dict[str, Any]]:
-  """The results of all seeds of a cell, in their order."""
-  return [json.loads(cell.path(seed).read_text()) for seed in cell.seeds]
+  """The results of the finished seeds of a cell, in their order."""
+  return [
+    _read(cell.path(seed)) for seed in cell.seeds if cell.path(seed).exists()
+  ]
 
 
 def run_cell(
@@ -86,26 +128,20 @@ def run_cell(
     say: takes a line for each group of seeds.
   """
   missing = cell.missing()
-  for seeds in _groups(cell, missing, together):
-    say(f'{cell.method}, {cell.bits} bits, seeds {_joined(seeds, ", ")}')
+  for seeds in training.seed_groups(cell.runs, missing, most=together):
+    say(f'{cell.method}, {cell.bits} bits, seeds {", ".join(map(str, seeds))}')
+    workdir = training.group_folder(cell.runs, seeds)
     experiments = training.prepare_seeds(
       cell.config,
       seeds,
-      cell.folder / 'stages',
-      shared=True,
+      workdir,
+      stages=cell.folder / 'stages',
       progress=progress,
       say=say,
     )
-    workdir = cell.runs / f'seeds-{_joined(seeds, "-")}'
-    if len(seeds) == 1:
-      states = [
-        training.train(experiments[0], workdir, progress=progress, say=say)
-      ]
-    else:
-      state = training.train_seeds(
-        experiments, workdir, progress=progress, say=say
-      )
-      states = [training.seed_state(state, i) for i in range(len(seeds))]
+    states = training.train_group(
+      experiments, workdir, progress=progress, say=say
+    )
     encode = training.RowEncoder(experiments[0])
     for seed, experiment, state in zip(seeds, experiments, states):
       if seed in missing:
@@ -125,11 +161,44 @@ def run_shallow_cell(
   """
   missing = cell.missing()
   if missing:
-    say(f'{name}, {cell.bits} bits, seeds {_joined(missing, ", ")}')
+    say(f'{name}, {cell.bits} bits, seeds {", ".join(map(str, missing))}')
+  dataset = None
   for seed in missing:
-    config = {k: v for k, v in cell.config.items() if k != 'shallow'}
-    experiment = training.build({**config, 'seed': seed})
+    experiment = training.build(shallow_run(cell, seed), dataset=dataset)
+    dataset = experiment.dataset
     _write(cell, seed, training.evaluate_shallow(experiment, name, cell.bits))
+
+
+def shallow_config(
+  config: Mapping[str, Any], name: str, bits: int
+) -> dict[str, Any]:
+  """The config of a shallow method's cell: data and scores of a run's."""
+  shared = {block: config[block] for block in SHARED}
+  return {**shared, 'shallow': {'name': name, 'num_bits': bits}}
+
+
+def shallow_run(cell: Cell, seed: int) -> dict[str, Any]:
+  """A run on the data of a shallow cell; it is never trained."""
+  return {
+    **training.default_config().to_dict(),
+    **{block: cell.config[block] for block in SHARED},
+    'encoder': {'name': f'{__name__}:no_encoder'},
+    'batch_size': jax.device_count(),  # the least there is
+    'seed': seed,
+  }
+
+
+def no_encoder(width: int) -> Encoder:
+  """Stands where nothing is encoded: zeros, of inputs of any shape."""
+
+  def apply(
+    params: Any, state: Any, inputs: Any, *, train: bool, key: Any = None
+  ) -> tuple[Outputs, Any]:
+    del params, train, key
+    zeros = jnp.zeros((len(inputs), width))
+    return Outputs(zeros, zeros), state
+
+  return Encoder(lambda key, inputs: ({}, {}), apply)
 
 
 def _write(cell: Cell, seed: int, results: Mapping[str, Any]) -> None:
@@ -138,19 +207,14 @@ def _write(cell: Cell, seed: int, results: Mapping[str, Any]) -> None:
   )
 
 
-def _groups(
-  cell: Cell, missing: Sequence[int], together: int
-) -> list[list[int]]:
-  """Seeds to train together: first those that were begun, as they were."""
-  groups, left = [], list(missing)
-  for path in sorted(cell.runs.glob('seeds-*')):
-    seeds = [int(seed) for seed in path.name.split('-')[1:]]
-    if set(seeds) & set(left):
-      groups.append(seeds)
-      left = [seed for seed in left if seed not in seeds]
-  groups += [left[i : i + together] for i in range(0, len(left), together)]
-  return groups
-
-
-def _joined(seeds: Sequence[int], between: str) -> str:
-  return between.join(str(seed) for seed in seeds)
+def _read(path: pathlib.Path) -> dict[str, Any]:
+  """The results of a cell."""
+  try:
+    saved = json.loads(path.read_text())
+    _ = saved['config'], saved['split_digest']
+  except (OSError, ValueError, KeyError, TypeError) as e:
+    raise training.WorkdirError(
+      f'{path} cannot be read ({e}): remove it, and its scores are computed '
+      'anew'
+    ) from e
+  return saved

@@ -1,15 +1,16 @@
 """Do the codewords that a method learns know which classes are alike?
 
-  python -m experiments.codeword_semantics --workdirs='runs/tiny/NAME/seed*' \\
-      --taxonomy=wordnet_tree.json
+  python -m experiments.codeword_semantics --taxonomy=wordnet_tree.json \\
+      --workdirs='runs/table/runs/adalabelhash/32/seeds-*'
 
-For each trained run: Spearman's rank correlation, over all pairs of classes,
-of the Hamming distance of their codewords with (a) their distance in a class
-taxonomy, `jaxhash.taxonomy.distances`, and (b) minus the confusion of a plain
-classifier, multinomial logistic regression on the same inputs of the same
-train rows, its mean predicted probabilities on val rows, symmetrised. Beside
-it the central 95% of the same correlation for random codewords. The taxonomy
-is any file that `jaxhash.taxonomy.read_taxonomy` reads.
+For each trained run, and each seed of several that were trained together:
+Spearman's rank correlation, over all pairs of classes, of the Hamming distance
+of their codewords with (a) their distance in a class taxonomy,
+`jaxhash.taxonomy.distances`, and (b) minus the confusion of a plain classifier,
+multinomial logistic regression on the same inputs of the same train rows, its
+mean predicted probabilities on val rows, symmetrised. Beside it the central 95%
+of the same correlation for random codewords. The taxonomy is any file that
+`jaxhash.taxonomy.read_taxonomy` reads.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from __future__ import annotations
 import functools
 import glob
 import pathlib
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
-from scipy import stats
 
 from experiments import command_line
 from jaxhash import taxonomy, training
+from jaxhash.codewords import rank_correlation
 
 flags.adopt_module_key_flags(command_line)
 WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
@@ -49,8 +52,10 @@ def main() -> None:
   tree_distances = taxonomy.distances(tree)
   rhos = []
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
-  for folder in folders:
+  for folder, seed in [(f, s) for f in folders for s in _seeds(f)]:
+    name = f'{folder}, seed {seed}'
     config = command_line.plain(ConfigDict(training.read_config(folder)))
+    config['seed'] = seed
     experiment = command_line.prepare(
       functools.partial(training.prepare, config, folder, run_stages=False)
     )
@@ -64,28 +69,31 @@ def main() -> None:
       command_line.fail(f'{folder} is not a finished run')
     if experiment.method.codewords is None:
       command_line.fail(f'the method of {folder} has no codewords')
-    codewords = np.asarray(
-      experiment.method.codewords(training.method_variables(state))
-    )
-    targets = (tree_distances, -confusion(experiment))
-    rng = np.random.default_rng(experiment.config['seed'])
+    codewords = experiment.method.codewords(training.method_variables(state))
+    targets = (-tree_distances, confusion(experiment))
+    rng = np.random.default_rng(seed)
     random = [
       rng.choice(np.array([-1, 1], np.int8), codewords.shape)
       for _ in range(NUM_RANDOM.value)
     ]
-    rho = [_spearman(codewords, target) for target in targets]
+    rho = [_correlation(codewords, target) for target in targets]
     ranges = [
-      np.quantile([_spearman(r, target) for r in random], [0.025, 0.975])
+      np.quantile([_correlation(r, target) for r in random], [0.025, 0.975])
       for target in targets
     ]
     rhos.append(rho)
     print(
-      f'{folder}, '
+      f'{name}, '
       + ', '.join(
         f'{r:.3f} ({a:.3f} to {b:.3f})' for r, (a, b) in zip(rho, ranges)
       )
     )
   print('mean, ' + ', '.join(f'{r:.3f}' for r in np.mean(rhos, axis=0)))
+
+
+def _seeds(folder: pathlib.Path) -> list[int]:
+  seeds = training.read_config(folder)['seed']
+  return seeds if isinstance(seeds, list) else [seeds]
 
 
 def confusion(experiment: training.Experiment) -> np.ndarray:
@@ -122,10 +130,8 @@ def confusion(experiment: training.Experiment) -> np.ndarray:
   return (means + means.T) / 2
 
 
-def _spearman(codewords: np.ndarray, target: np.ndarray) -> float:
-  upper = np.triu_indices(len(codewords), 1)
-  words = codewords.astype(np.float32)
-  return float(stats.spearmanr(-(words @ words.T)[upper], target[upper])[0])
+def _correlation(codewords: Any, similarity: np.ndarray) -> float:
+  return rank_correlation(jnp.asarray(codewords), jnp.asarray(similarity))
 
 
 if __name__ == '__main__':

@@ -5,11 +5,21 @@
 The config is the workdir's own, but for how it is scored, as in
 `--set=evaluation.at=1000` or `--set=measures.hierarchical_at=[250]
 --set=taxonomy=FILE`; `--step` chooses one of the checkpoints that are kept, the
-latest is the default. Scores by other rules go to results-DIGEST.json, those of
-an earlier step to results-stepN.json.
+latest is the default, and `--seed` one of several seeds that were trained
+together, as in runs/METHOD/BITS/seeds-A-B of a table. Scores by other rules go
+to results-DIGEST.json, those of an earlier step to results-stepN.json.
+
+On another data set, whose classes may be others, with the statistics of the
+head fitted to its database, as in table 6 of OrthoHash's supplement:
+
+  python -m experiments.evaluate --workdir=runs/own --transfer=FOLDER \\
+      --set=protocol.name=official --fit_norm
 """
 
 from __future__ import annotations
+
+import pathlib
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -20,12 +30,20 @@ from jaxhash import plots, training
 flags.adopt_module_key_flags(command_line)
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
 STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
-SCORING = ('evaluation.', 'measures.', 'taxonomy=')
+SEED = flags.DEFINE_integer(
+  'seed', None, 'Which of several seeds that were trained together.'
+)
+TRANSFER = flags.DEFINE_string(
+  'transfer',
+  None,
+  'Folder of .npy files, as of --arrays, of another data set to score the run '
+  "on; --set=protocol.name=NAME says by which protocol, if not by the run's.",
+)
+SCORING = ('evaluation.', 'measures.', 'evaluations.', 'taxonomy=')
 FIT_NORM = flags.DEFINE_bool(
   'fit_norm',
   False,
-  "Fit the statistics of a head 'bn' to the database first, as OrthoHash does "
-  'on a database of another kind; the scores are printed and not saved.',
+  "Fit the statistics of a head 'bn' to the database first.",
 )
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
@@ -41,35 +59,56 @@ def main() -> None:
   workdir = command_line.folder(WORKDIR)
   if PICTURES.value:
     command_line.prepare(plots.check_installed)
+  allowed = (*SCORING, 'protocol.') if TRANSFER.value else SCORING
   for change in command_line.SET.value:
-    if not change.startswith(SCORING):
+    if not change.startswith(allowed):
       command_line.fail(f'--set={change}: a run is evaluated as it was trained')
-  config = command_line.plain(ConfigDict(training.read_config(workdir)))
+  saved = training.read_config(workdir)
+  config = command_line.plain(ConfigDict(saved))
+  config['seed'] = _seed(workdir, saved['seed'])
+  trained = {**config, 'protocol': saved['protocol']}
   experiment = command_line.prepare(
-    lambda: training.prepare(config, workdir, run_stages=False)
+    lambda: training.prepare(trained, workdir, run_stages=False)
   )
   state = training.restore(
     experiment, workdir, step=STEP.value, say=command_line.say
   )
   if state is None:
     command_line.fail(f'{workdir} has no checkpoint: train it first')
+  notes: dict[str, Any] = {}
+  if TRANSFER.value:
+    other = {'name': 'arrays', 'folder': TRANSFER.value}
+    notes['transfer'] = {'dataset': other, 'protocol': config['protocol']}
+    experiment = command_line.prepare(
+      lambda: training.transfer(experiment, **notes['transfer'])
+    )
   if FIT_NORM.value:
+    notes['norm_fitted_to'] = 'database'
     state = command_line.prepare(
       lambda: training.fit_norm(experiment, state, experiment.split.database)
     )
-    encode = training.RowEncoder(experiment, progress=PROGRESS.value)
-    print(
-      training.results_table(training.results_of(experiment, state, encode))
-    )
-    return
   results = training.write_report(
     experiment,
     state,
     training.RowEncoder(experiment, progress=PROGRESS.value),
     workdir,
+    notes=notes,
     pictures=PICTURES.value,
   )
   print(training.results_table(results))
+
+
+def _seed(workdir: pathlib.Path, seeds: int | list[int]) -> int:
+  """The seed to score, of a run that has one or several."""
+  several = seeds if isinstance(seeds, list) else [seeds]
+  if SEED.value is None and len(several) == 1:
+    return several[0]
+  if SEED.value not in several:
+    command_line.fail(
+      f'{workdir} has the seeds {", ".join(map(str, several))}: choose one by '
+      '--seed'
+    )
+  return SEED.value
 
 
 if __name__ == '__main__':

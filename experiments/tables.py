@@ -32,10 +32,11 @@ class Row(NamedTuple):
     bits: bits of a code.
     values: of each seed.
     mean: of the seeds.
-    interval: half the width of its 95% Student-t interval; 0 of one seed.
+    interval: half the width of its 95% Student-t interval; NaN of one seed.
     best: whether no other method has a higher mean here.
     p_value: of the paired t-test against the best, by Holm's correction for
-      the number of methods; NaN of the best and of a single seed.
+      the number of methods; NaN of the best, of a single seed, and where a
+      value is NaN.
     reconstruction: what of the method is reconstructed; empty where nothing.
   """
 
@@ -51,14 +52,14 @@ class Row(NamedTuple):
 
 
 def interval(values: Sequence[float]) -> float:
-  """Half the width of the 95% Student-t interval of a mean; 0 for one value.
+  """Half the width of the 95% Student-t interval of a mean; NaN of one value.
 
   Example:
     >>> round(interval([1.0, 2.0, 3.0]), 3)
     2.484
   """
   if len(values) < 2:
-    return 0.0
+    return float('nan')
   spread = np.std(values, ddof=1) / np.sqrt(len(values))
   return float(stats.t.ppf(0.975, len(values) - 1) * spread)
 
@@ -104,13 +105,15 @@ def rows_of(cells: Cells, scores: Mapping[str, str]) -> list[Row]:
     cells: results of each seed, in the same order of seeds, by method and
       bits.
     scores: what a score is called, and its path in the results, as in
-      `query_database.mAP`. A cell that has not all of the path has no row.
+      `query_database.mAP`. A method that has no number there has no row.
 
   Returns:
-    The rows, by score, bits and falling mean.
+    The rows, by score, bits and falling mean; last those with a NaN, which
+    are not compared.
 
   Raises:
-    ValueError: the seeds of two methods were not on the same rows.
+    ValueError: two methods have other numbers of seeds, or their seeds were
+      not on the same rows.
 
   Example:
     >>> cells = {('a', 8): [{'mAP': 0.5}], ('b', 8): [{'mAP': 0.6}]}
@@ -122,16 +125,20 @@ def rows_of(cells: Cells, scores: Mapping[str, str]) -> list[Row]:
     for bits in sorted({bits for _, bits in cells}):
       values, kinds = {}, {}
       for (method, of_bits), results in cells.items():
-        found = [_lookup(r, path) for r in results]
-        if of_bits == bits and found and None not in found:
-          values[method] = tuple(float(v) for v in found)
+        numbers = [_number(r, path) for r in results]
+        found = tuple(v for v in numbers if v is not None)
+        if of_bits == bits and found and len(found) == len(numbers):
+          values[method] = found
           kinds[method] = str(results[0].get('reconstruction') or '')
       _check_same_rows(cells, list(values), bits)
       if not values:
         continue
       means = {name: float(np.mean(v)) for name, v in values.items()}
-      best = max(means, key=lambda name: means[name])
-      p_values = paired_p_values(values, best)
+      known = {
+        name: v for name, v in values.items() if not np.isnan(means[name])
+      }
+      best = max(known, key=lambda name: means[name], default='')
+      p_values = paired_p_values(known, best)
       rows += [
         Row(
           score,
@@ -141,10 +148,10 @@ def rows_of(cells: Cells, scores: Mapping[str, str]) -> list[Row]:
           means[name],
           interval(values[name]),
           name == best,
-          p_values[name],
+          p_values.get(name, float('nan')),
           kinds[name],
         )
-        for name in sorted(means, key=lambda name: -means[name])
+        for name in sorted(means, key=lambda name: _falling(means[name]))
       ]
   return rows
 
@@ -154,13 +161,15 @@ def markdown(rows: Sequence[Row]) -> str:
 
   The best of a column is bold; so is what cannot be told from it.
   """
-  parts = []
+  parts, most = [], 0
   for score in dict.fromkeys(row.score for row in rows):
     here = [row for row in rows if row.score == score]
     columns = sorted({row.bits for row in here})
     cells = {(row.method, row.bits): row for row in here}
     seeds = max(len(row.values) for row in here)
-    head = [f'{score}, {seeds} seeds', *(f'{b} bits' for b in columns)]
+    most = max(most, seeds)
+    count = f'{seeds} seed{"s" if seeds > 1 else ""}'
+    head = [f'{score}, {count}', *(f'{b} bits' for b in columns)]
     lines = [head, ['---'] * len(head)]
     for method in _by_last_column(here):
       shown = [cells.get((method, b)) for b in columns]
@@ -172,6 +181,9 @@ def markdown(rows: Sequence[Row]) -> str:
     'Mean +- 95% Student-t interval over seeds; a seed draws the split and the '
     'initial state. Bold: the best, and what a paired t-test over seeds, '
     f"Holm's correction, does not tell from it (p >= {SIGNIFICANT})."
+    if most > 1
+    else 'A seed draws the split and the initial state; of one there is no '
+    'interval and no test. Bold: the best.'
   )
   return '\n\n'.join(parts)
 
@@ -209,19 +221,29 @@ def _by_last_column(rows: Sequence[Row]) -> list[str]:
   last = {}
   for row in sorted(rows, key=lambda row: row.bits):
     last[row.method] = row.mean
-  return sorted(last, key=lambda name: -last[name])
+  return sorted(last, key=lambda name: _falling(last[name]))
 
 
-def _lookup(results: Any, path: str) -> Any:
-  """A number in nested results; names may hold dots of their own."""
+def _falling(mean: float) -> float:
+  """Sorts by falling mean, NaN last."""
+  return float('inf') if np.isnan(mean) else -mean
+
+
+def _number(results: Any, path: str) -> float | None:
+  """A number in nested results; None if there is none."""
   for name in path.split('.'):
     if not isinstance(results, Mapping) or name not in results:
       return None
     results = results[name]
-  return results
+  if isinstance(results, bool) or not isinstance(results, int | float):
+    return None
+  return float(results)
 
 
 def _check_same_rows(cells: Cells, methods: Sequence[str], bits: int) -> None:
+  counts = {method: len(cells[method, bits]) for method in methods}
+  if len(set(counts.values())) > 1:
+    raise ValueError(f'the methods at {bits} bits have not all seeds: {counts}')
   digests = {
     method: [r.get('split_digest') for r in cells[method, bits]]
     for method in methods

@@ -17,7 +17,6 @@ from ml_collections import ConfigDict
 from experiments.configs import (
   adalabelhash,
   class_bits,
-  common,
   cross_entropy,
   csq,
   dpn,
@@ -26,6 +25,7 @@ from experiments.configs import (
   orthohash,
   shc,
 )
+from jaxhash import training
 
 __all__ = ['get_config']
 
@@ -99,7 +99,7 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   methods = {}
   for name in table['methods']:
     config = METHODS[name].get_config(setting)
-    common.merge(config, table.get('changes', {}))
+    training.merge(config, table.get('changes', {}))
     methods[name] = config
   return ConfigDict(
     {

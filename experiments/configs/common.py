@@ -10,9 +10,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxhash.training import default_config, fill_defaults
+from jaxhash.training import default_config, fill_defaults, merge
 
-__all__ = ['SETTINGS', 'features', 'make_config', 'merge', 'rates']
+__all__ = ['SETTINGS', 'features', 'make_config', 'rates']
 
 
 def features(folder: str, protocol: dict[str, Any], **changes: Any) -> dict:
@@ -101,21 +101,3 @@ def rates(
   if setting not in chosen:
     return {}
   return {'optimizer': {'learning_rate': chosen[setting]}}
-
-
-def merge(config: ConfigDict, changes: dict[str, Any]) -> None:
-  """Changes a config in place, block by block.
-
-  A block that gets another name loses the arguments of the one before.
-  """
-  for name, value in changes.items():
-    block = config.get(name)
-    if isinstance(block, ConfigDict) and isinstance(value, dict | ConfigDict):
-      if value.get('name', block.get('name')) != block.get('name'):
-        config[name] = ConfigDict(dict(value))
-      else:
-        with block.unlocked():
-          block.update(value)
-    else:
-      with config.unlocked():
-        config[name] = value

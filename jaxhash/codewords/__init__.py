@@ -9,6 +9,7 @@ from jaxhash.codewords.bounds import (
 from jaxhash.codewords.class_similarity import (
   class_similarity,
   masked_softmax,
+  rank_correlation,
   similarity_from_logits,
 )
 from jaxhash.codewords.hadamard import hadamard, hadamard_matrix
@@ -34,6 +35,7 @@ __all__ = [
   'masked_softmax',
   'maxhd',
   'mdsh',
+  'rank_correlation',
   'semantic',
   'semantic_loss',
   'separated',

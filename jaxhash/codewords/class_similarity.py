@@ -6,14 +6,21 @@ Semantic Hash Centers for Image Retrieval", arXiv 2507.08404 (TOIS 2025).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, Num
+from scipy import stats
 
-__all__ = ['class_similarity', 'masked_softmax', 'similarity_from_logits']
+__all__ = [
+  'class_similarity',
+  'masked_softmax',
+  'rank_correlation',
+  'similarity_from_logits',
+]
 
 ORDERS = ('paper', 'released')
 
@@ -175,6 +182,37 @@ def _normalize(table: jax.Array) -> jax.Array:
 def _check_order(order: str) -> None:
   if order not in ORDERS:
     raise ValueError(f'order must be one of {", ".join(ORDERS)}, got {order!r}')
+
+
+def rank_correlation(
+  codewords: Num[Array, 'classes bits'],
+  similarity: Float[Array, 'classes classes'],
+) -> float:
+  """How well codewords follow the similarity of classes.
+
+  Args:
+    codewords: -1/+1 `[classes, bits]`.
+    similarity: float `[classes, classes]`, symmetric; what is above its
+      diagonal counts.
+
+  Returns:
+    Spearman's rank correlation, over all pairs of classes, of the inner
+    product of their codewords and their similarity: from -1 to 1, and 1 where
+    more alike classes always have nearer codewords. NaN where all pairs have
+    the same distance, or the same similarity.
+
+  Example:
+    >>> words = jnp.array([[1, 1, 1], [1, 1, -1], [-1, -1, -1]])
+    >>> alike = jnp.array([[1, 0.9, 0.1], [0.9, 1, 0.2], [0.1, 0.2, 1]])
+    >>> rank_correlation(words, alike)
+    1.0
+  """
+  words = np.asarray(codewords).astype(np.int32)
+  pairs = np.triu_indices(len(words), 1)
+  nearness, alike = (words @ words.T)[pairs], np.asarray(similarity)[pairs]
+  if not np.ptp(nearness) or not np.ptp(alike):
+    return math.nan
+  return float(stats.spearmanr(nearness, alike)[0])
 
 
 def _check_rows(name: str, rows: jax.Array) -> None:

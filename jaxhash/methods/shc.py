@@ -54,6 +54,7 @@ from jaxhash.codewords.base import check_sizes
 from jaxhash.codewords.bounds import largest_distance
 from jaxhash.codewords.class_similarity import (
   ORDERS,
+  rank_correlation,
   similarity_from_logits,
 )
 from jaxhash.codewords.mdsh import mdsh
@@ -157,14 +158,17 @@ def shc(
 
   def find_centers(key: jax.Array, info: Info, rows: Any) -> StageResult:
     del rows
-    similarity = info.arrays['similarity']
+    similarity = jnp.asarray(info.arrays['similarity'])
     words = None
     if start == 'mdsh':
       words = mdsh(key, len(similarity), num_bits, distance=distance).codewords
-    found = semantic(key, jnp.asarray(similarity), start=words, **search)
-    words = np.asarray(found.codewords)
-    report = {**found.report, 'rank_correlation': _agreement(words, similarity)}
-    return StageResult({'codewords': words}, report)
+    found = semantic(key, similarity, start=words, **search)
+    rho = rank_correlation(found.codewords, (similarity + similarity.T) / 2)
+    report = {
+      **found.report,
+      'rank_correlation': None if np.isnan(rho) else rho,
+    }
+    return StageResult({'codewords': np.asarray(found.codewords)}, report)
 
   def init(key: jax.Array, info: Info) -> Variables:
     if 'codewords' not in info.arrays:
@@ -189,21 +193,6 @@ def shc(
       Stage('centers', find_centers, settings={**search, 'start': start}),
     ),
   )
-
-
-def _agreement(codewords: np.ndarray, similarity: np.ndarray) -> float | None:
-  """Spearman's correlation of similarity and nearness, over pairs; 1 is best.
-
-  None where all distances are equal, or all similarities.
-  """
-  from scipy import stats
-
-  pairs = np.triu_indices(len(codewords), 1)
-  words = codewords.astype(np.int32)
-  nearness, alike = (words @ words.T)[pairs], similarity[pairs]
-  if not np.ptp(nearness) or not np.ptp(alike):
-    return None
-  return float(stats.spearmanr(nearness, alike)[0])
 
 
 def _check(similarity_order: str, start: str, mu: float) -> None:

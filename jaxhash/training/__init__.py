@@ -1,7 +1,12 @@
-"""Training: state, step, loop, checkpoints, evaluation."""
+"""Training: state, step, loop, checkpoints, stages, evaluation."""
 
 from jaxhash.training.checkpoints import Checkpoints, state_digest
-from jaxhash.training.config import check_config, default_config, fill_defaults
+from jaxhash.training.config import (
+  check_config,
+  default_config,
+  fill_defaults,
+  merge,
+)
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.errors import (
   CheckpointError,
@@ -18,13 +23,13 @@ from jaxhash.training.evaluation import (
   validate,
 )
 from jaxhash.training.experiment import (
-  Evaluation,
   Experiment,
   build,
   initial_state,
   make_mesh,
 )
-from jaxhash.training.loop import restore, train, train_seeds
+from jaxhash.training.groups import group_config, group_folder, seed_groups
+from jaxhash.training.loop import train, train_group, train_seeds
 from jaxhash.training.optimizer import make_optimizer
 from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.report import (
@@ -32,8 +37,11 @@ from jaxhash.training.report import (
   results_table,
   write_report,
 )
-from jaxhash.training.stages import check_run, prepare, prepare_seeds
+from jaxhash.training.saved import restore
+from jaxhash.training.scoring import Evaluation
+from jaxhash.training.stages import Maker, check_run, prepare, prepare_seeds
 from jaxhash.training.state import TrainState, init_state, method_variables
 from jaxhash.training.step import make_encode_step, make_train_step
 from jaxhash.training.tasks import compile_step, seed_state
-from jaxhash.training.workdir import read_config
+from jaxhash.training.transfer import transfer
+from jaxhash.training.workdir import locked, read_config, write_text

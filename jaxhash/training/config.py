@@ -12,7 +12,7 @@ from jaxhash import lookup
 from jaxhash.data.augment import augment
 from jaxhash.data.pipeline import make_pipeline
 
-__all__ = ['check_config', 'default_config', 'fill_defaults']
+__all__ = ['check_config', 'default_config', 'fill_defaults', 'merge']
 
 NAMED = {
   'dataset': ('jaxhash.data.sources', 'data set'),
@@ -98,6 +98,45 @@ def default_config() -> ConfigDict:
       'deterministic': True,  # XLA's deterministic operations on a GPU
     }
   )
+
+
+def merge(config: ConfigDict, changes: Mapping[str, Any]) -> None:
+  """Changes a config in place, block by block.
+
+  A block keeps what the changes do not say; one that gets another `name` loses
+  the arguments of the one before.
+
+  Args:
+    config: changed in place.
+    changes: new values, of blocks or of what is in them.
+
+  Raises:
+    ValueError: a value is of another type than the one that it replaces.
+
+  Example:
+    >>> config = ConfigDict({'encoder': {'name': 'mlp', 'hidden': [8]}})
+    >>> merge(config, {'encoder': {'hidden': [9]}})
+    >>> config.encoder.to_dict()
+    {'hidden': [9], 'name': 'mlp'}
+    >>> merge(config, {'encoder': {'name': 'cnn'}})
+    >>> config.encoder.to_dict()
+    {'name': 'cnn'}
+  """
+  for name, value in changes.items():
+    block = config.get(name)
+    of_settings = isinstance(value, Mapping | ConfigDict)
+    if isinstance(block, ConfigDict) and not of_settings:
+      raise ValueError(f'{name} must hold settings, got {value!r}')
+    if isinstance(block, ConfigDict) and value.get(
+      'name', block.get('name')
+    ) == block.get('name'):
+      merge(block, value)
+      continue
+    try:
+      with config.unlocked():
+        config[name] = ConfigDict(dict(value)) if of_settings else value
+    except TypeError as e:
+      raise ValueError(f'{name} cannot become {value!r}: {e}') from e
 
 
 def fill_defaults(config: ConfigDict) -> ConfigDict:

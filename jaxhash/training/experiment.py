@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,37 +11,27 @@ import numpy as np
 import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxhash import lookup, metrics, taxonomy
+from jaxhash import lookup, metrics
 from jaxhash.core import Encoder, HashMethod, Info, PyTree, Variables
 from jaxhash.data.pipeline import make_pipeline, visible_labels
 from jaxhash.data.types import Dataset, Pipeline, Split
 from jaxhash.data.validate import check_dataset
 from jaxhash.training.config import NAMED, check_config
 from jaxhash.training.optimizer import make_optimizer
+from jaxhash.training.scoring import (
+  Evaluation,
+  evaluations_of,
+  with_taxonomy,
+)
 from jaxhash.training.state import TrainState, init_state
 
 __all__ = [
-  'Evaluation',
   'Experiment',
   'build',
   'build_method',
   'initial_state',
   'make_mesh',
 ]
-
-
-class Evaluation(NamedTuple):
-  """One way to score a trained state.
-
-  Attributes:
-    split: which rows search which.
-    protocol: how a ranking is scored.
-    measures: what is measured beside mAP.
-  """
-
-  split: Split
-  protocol: metrics.EvaluationProtocol
-  measures: metrics.Measures
 
 
 class Experiment(NamedTuple):
@@ -102,6 +91,7 @@ def build(
   mesh: Mesh | None = None,
   method: HashMethod | None = None,
   arrays: Mapping[str, Any] | None = None,
+  dataset: Dataset | None = None,
 ) -> Experiment:
   """Builds a run from a config.
 
@@ -115,6 +105,7 @@ def build(
     mesh: the devices; all of them by default.
     method: in place of the config's, as for a stage of it.
     arrays: what earlier stages found out; `Info.arrays`.
+    dataset: the config's, where it has been loaded before.
 
   Returns:
     The run. Nothing has been compiled.
@@ -144,21 +135,12 @@ def build(
   lookup.call(
     metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
   )
-  dataset = _named(config, 'dataset')
-  check_dataset(dataset)
-  main = _evaluation(config, dataset)
+  if dataset is None:
+    dataset = _named(config, 'dataset')
+    check_dataset(dataset)
+  main, evaluations = evaluations_of(config, dataset)
   split = main.split
-  dataset, distances = _with_taxonomy(dataset, config['taxonomy'])
-  evaluations = {
-    name: _further(name, config, dataset, split)
-    for name in config['evaluations']
-  }
-  for evaluation in (main, *evaluations.values()):
-    if evaluation.measures.hierarchical_at and distances is None:
-      raise ValueError(
-        'measures.hierarchical_at needs taxonomy, the file of a class '
-        'hierarchy, got none'
-      )
+  dataset, distances = with_taxonomy(dataset, config['taxonomy'])
   batch_size = config['batch_size']
   if batch_size % mesh.size:
     raise ValueError(
@@ -226,58 +208,6 @@ def _named(
   return lookup.build(
     {**defaults, **config[block]}, *args, package=package, kind=kind
   )
-
-
-def _evaluation(config: Mapping[str, Any], dataset: Dataset) -> Evaluation:
-  return Evaluation(
-    split=_named(config, 'protocol', dataset, seed=config['seed']),
-    protocol=lookup.call(
-      metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
-    ),
-    measures=lookup.call(metrics.Measures, config['measures'], kind='measures'),
-  )
-
-
-def _further(
-  name: str, config: Mapping[str, Any], dataset: Dataset, split: Split
-) -> Evaluation:
-  """An evaluation of the same state; what it does not say is the run's."""
-  changes = config['evaluations'][name]
-  known = ('protocol', 'evaluation', 'measures')
-  if not isinstance(changes, Mapping) or set(changes) - set(known):
-    raise ValueError(
-      f'evaluations.{name} may have {", ".join(known)}, got {changes!r}'
-    )
-  evaluation = _evaluation({**config, **changes}, dataset)
-  if not np.array_equal(evaluation.split.train, split.train):
-    raise ValueError(
-      f'evaluations.{name} has other train rows than the run: '
-      f'{evaluation.split.protocol} beside {split.protocol}'
-    )
-  return evaluation
-
-
-def _with_taxonomy(
-  dataset: Dataset, path: str | None
-) -> tuple[Dataset, np.ndarray | None]:
-  """The distances of the classes in a taxonomy of the same classes.
-
-  A data set without names of its own has numbers: its classes are taken to be
-  in the order of the file, and get the names there.
-  """
-  if path is None:
-    return dataset, None
-  tree = taxonomy.read_taxonomy(pathlib.Path(path).expanduser())
-  names = dataset.class_names
-  numbers = tuple(str(i) for i in range(dataset.num_classes))
-  if names != tree.classes and (
-    names != numbers or len(tree.classes) != len(names)
-  ):
-    raise ValueError(
-      f'the {len(tree.classes)} classes of the taxonomy {path} are not the '
-      f'{len(names)} of {dataset.name}, or not in the same order'
-    )
-  return dataset._replace(class_names=tree.classes), taxonomy.distances(tree)
 
 
 def _describe(

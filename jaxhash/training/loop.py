@@ -12,53 +12,17 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from jaxhash.data.splits import load_split, save_split, split_digest
 from jaxhash.training import workdir as files
 from jaxhash.training.checkpoints import Checkpoints
 from jaxhash.training.encode import RowEncoder
-from jaxhash.training.errors import (
-  InterruptedRunError,
-  NonFiniteLossError,
-  WorkdirError,
-)
-from jaxhash.training.experiment import Experiment, initial_state
+from jaxhash.training.errors import InterruptedRunError, NonFiniteLossError
+from jaxhash.training.experiment import Experiment
+from jaxhash.training.saved import check_splits, save_splits
 from jaxhash.training.signals import stop_signals
 from jaxhash.training.state import TrainState
-from jaxhash.training.tasks import Task, one_run, seeds_together
+from jaxhash.training.tasks import Task, one_run, seed_state, seeds_together
 
-__all__ = ['restore', 'train', 'train_seeds']
-
-SPLIT = 'split.npz'
-
-
-def restore(
-  experiment: Experiment,
-  workdir: pathlib.Path,
-  *,
-  step: int | None = None,
-  say: Callable[[str], None] = logging.info,
-) -> TrainState | None:
-  """The saved state of a run, to look at; None if none was saved.
-
-  Args:
-    experiment: built from the config of the workdir.
-    workdir: of the run.
-    step: of the checkpoint; the latest by default.
-    say: takes a message for each checkpoint that was passed over.
-
-  Raises:
-    CheckpointError: no checkpoint can be read.
-    WorkdirError: the run was trained on other rows or labels.
-  """
-  with Checkpoints(workdir / 'checkpoints', read_only=True) as checkpoints:
-    state, notes = checkpoints.restore(initial_state(experiment), step)
-  for note in notes:
-    say(note)
-  if state is not None:
-    _check_split(experiment, workdir / SPLIT)
-    if notes:
-      say(f'the checkpoint of step {int(state.step)} is used')
-  return state
+__all__ = ['train', 'train_group', 'train_seeds']
 
 
 def train(
@@ -127,10 +91,39 @@ def train_seeds(
     that of one out of it. It has been saved.
 
   Raises:
-    ValueError: the seeds have states or data of different shapes.
+    ValueError: the configs differ in more than the seed, or the seeds have
+      states or data of different shapes.
     RunError: as for `train`.
   """
   return _train(seeds_together(experiments), workdir, progress, say)
+
+
+def train_group(
+  experiments: Sequence[Experiment],
+  workdir: pathlib.Path,
+  *,
+  progress: bool = False,
+  say: Callable[[str], None] = logging.info,
+) -> list[TrainState]:
+  """Trains one or several seeds, and returns the state of each.
+
+  Args:
+    experiments: as for `train_seeds`; one is trained by `train`.
+    workdir: as for `train`.
+    progress: as for `train`.
+    say: as for `train`.
+
+  Returns:
+    The states after the last step, in the order of the seeds.
+
+  Raises:
+    ValueError: as for `train_seeds`.
+    RunError: as for `train`.
+  """
+  if len(experiments) == 1:
+    return [train(experiments[0], workdir, progress=progress, say=say)]
+  state = train_seeds(experiments, workdir, progress=progress, say=say)
+  return [seed_state(state, i) for i in range(len(experiments))]
 
 
 def _train(
@@ -161,15 +154,9 @@ def _start(
   restored, notes = checkpoints.restore(state)
   for note in notes:
     say(note)
-  splits = _splits(task, workdir)
   if restored is None:
     # 1. Nothing was saved: from the beginning.
-    for path, experiment in splits.items():
-      dataset = experiment.dataset
-      with files.replacing(path) as part:
-        save_split(
-          experiment.split, part, labels=dataset.labels, ids=dataset.ids
-        )
+    save_splits(task.experiments, workdir)
     files.write_text(
       workdir / 'parameters.txt', files.parameter_overview(state.params) + '\n'
     )
@@ -178,41 +165,13 @@ def _start(
     # 2. The latest checkpoint is whole: on from there.
     # 3. It is not: on from the one before, the broken one is set aside.
     # 4. It is the last step's: nothing is left to do.
-    for path, experiment in splits.items():
-      _check_split(experiment, path)
+    check_splits(task.experiments, workdir)
     state, step = restored, int(restored.step)
     say(f'going on from step {step}')
   checkpoints.set_aside(after=step)
   for name in (files.METRICS, files.TIMING):
     files.truncate_json_lines(workdir / name, step)
   return state
-
-
-def _splits(
-  task: Task, workdir: pathlib.Path
-) -> dict[pathlib.Path, Experiment]:
-  """The file of the split of each seed."""
-  if len(task.experiments) == 1:
-    return {workdir / SPLIT: task.experiments[0]}
-  return {
-    workdir / f'split-seed{e.config["seed"]}.npz': e for e in task.experiments
-  }
-
-
-def _check_split(experiment: Experiment, path: pathlib.Path) -> None:
-  """Raises where the run was trained on other rows, or other labels."""
-  try:
-    saved, digest = load_split(path)
-  except ValueError as e:
-    raise WorkdirError(str(e)) from e
-  now = split_digest(experiment.split, experiment.dataset.labels)
-  if now != digest:
-    raise WorkdirError(
-      f'{path.parent} was trained on other data: its {path.name} is '
-      f'{saved.protocol} [{digest}], the data now give '
-      f'{experiment.split.protocol} [{now}]: rows, their order or their labels '
-      'have changed'
-    )
 
 
 class _Run:

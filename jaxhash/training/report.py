@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from jaxhash.training.state import TrainState
 __all__ = ['results_of', 'results_table', 'write_report']
 
 RESULTS = 'results.json'
+SCORING = ('evaluation', 'measures', 'taxonomy', 'evaluations')
 GALLERY_QUERIES = 8
 GALLERY_NEIGHBOURS = 10
 
@@ -29,6 +32,7 @@ def write_report(
   encode: RowEncoder,
   workdir: pathlib.Path,
   *,
+  notes: Mapping[str, Any] | None = None,
   pictures: bool = True,
 ) -> dict[str, Any]:
   """Evaluates a state and writes all that a reader wants to see of it.
@@ -40,9 +44,12 @@ def write_report(
     workdir: gets results.json, pr_curve.png, training_curves.png,
       codewords.png where the method has codewords, similarity.png where a
       stage found how alike classes are, and gallery.png for images of 1 or 3
-      channels. A state of before the last step gets
-      results-stepN.json, another protocol than the run's results-DIGEST.json,
-      so that neither is taken for the run's own, and no pictures.
+      channels; in a folder seedN, where several seeds were trained together.
+      A state of before the last step gets results-stepN.json, one that is
+      scored in another way than the run's config says results-DIGEST.json, so
+      that neither is taken for the run's own, and no pictures.
+    notes: what else is not as in the run's config; plain values for the
+      results.
     pictures: whether to draw.
 
   Returns:
@@ -52,11 +59,22 @@ def write_report(
     RunError: a file cannot be written.
   """
   ranker = rank(experiment, state, encode)
-  results = _results(experiment, ranker)
-  name = _file_name(experiment, results, workdir)
-  files.write_json(workdir / name, results)
+  results = {**_results(experiment, ranker), **(notes or {})}
+  name = _file_name(experiment, results, workdir, notes or {})
+  records = files.read_json_lines(workdir / files.METRICS)
+  folder, seeds = workdir, [experiment.config['seed']]
+  if (workdir / 'config.json').exists():
+    seeds = files.read_config(workdir)['seed']
+    if isinstance(seeds, list):
+      place = seeds.index(experiment.config['seed'])
+      folder = workdir / f'seed{seeds[place]}'
+      records = [
+        {k: v[place] if isinstance(v, list) else v for k, v in record.items()}
+        for record in records
+      ]
+  files.write_json(folder / name, results)
   if pictures and name == RESULTS:
-    _draw(experiment, ranker, results, workdir)
+    _draw(experiment, ranker, results, records, folder)
   return results
 
 
@@ -82,7 +100,10 @@ def _results(experiment: Experiment, ranker: Ranker) -> dict[str, Any]:
 
 
 def _file_name(
-  experiment: Experiment, results: dict[str, Any], workdir: pathlib.Path
+  experiment: Experiment,
+  results: dict[str, Any],
+  workdir: pathlib.Path,
+  notes: Mapping[str, Any],
 ) -> str:
   parts = ['results']
   if results['step'] != experiment.num_steps:
@@ -90,9 +111,10 @@ def _file_name(
   if (workdir / 'config.json').exists():
     saved = files.read_config(workdir)
     now = json.loads(json.dumps(experiment.config))
-    scoring = ('evaluation', 'measures', 'taxonomy')
-    if any(saved[name] != now[name] for name in scoring):
-      parts.append(results['query_database']['protocol_digest'])
+    how = {name: now[name] for name in SCORING} | dict(notes)
+    if how != {name: saved[name] for name in SCORING}:
+      text = json.dumps(how, sort_keys=True)
+      parts.append(hashlib.sha256(text.encode()).hexdigest()[:8])
   return '-'.join(parts) + '.json'
 
 
@@ -100,23 +122,23 @@ def _draw(
   experiment: Experiment,
   ranker: Ranker,
   results: dict[str, Any],
-  workdir: pathlib.Path,
+  records: Sequence[Mapping[str, Any]],
+  folder: pathlib.Path,
 ) -> None:
   curve = results['query_database']['pr_curve']
   name = (
     f'{experiment.config["method"]["name"]}, '
     f'mAP {results["query_database"]["mAP"]:.3f}'
   )
-  with files.replacing(workdir / 'pr_curve.png') as part:
+  with files.replacing(folder / 'pr_curve.png') as part:
     plots.pr_curve({name: (curve['recall'], curve['precision'])}, part)
-  records = files.read_json_lines(workdir / files.METRICS)
   if records:
-    with files.replacing(workdir / 'training_curves.png') as part:
+    with files.replacing(folder / 'training_curves.png') as part:
       plots.training_curves(records, part)
-  _draw_classes(experiment, ranker, workdir)
+  _draw_classes(experiment, ranker, folder)
   shape = experiment.dataset.inputs.shape
   if len(shape) == 4 and shape[-1] in (1, 3):
-    with files.replacing(workdir / 'gallery.png') as part:
+    with files.replacing(folder / 'gallery.png') as part:
       _gallery(experiment, ranker, part)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,19 +11,26 @@ import numpy as np
 from absl import logging
 from jax.sharding import Mesh
 
-from jaxhash.core import HashMethod, Stage, StageResult, Variables
+from jaxhash.core import HashMethod, Variables
+from jaxhash.data.splits import split_digest
+from jaxhash.data.types import Dataset
 from jaxhash.training import workdir as files
-from jaxhash.training.config import check_config, default_config
+from jaxhash.training.config import check_config
 from jaxhash.training.encode import RowEncoder
-from jaxhash.training.errors import WorkdirError
 from jaxhash.training.experiment import Experiment, build, build_method
-from jaxhash.training.loop import train, train_seeds
-from jaxhash.training.tasks import seed_state
+from jaxhash.training.groups import group_config, group_folder, seed_groups
+from jaxhash.training.loop import train_group
+from jaxhash.training.stage_files import (
+  Place,
+  check_same_rows,
+  found,
+  is_finished,
+  places_of,
+  save,
+  without_method_groups,
+)
 
-__all__ = ['check_run', 'prepare', 'prepare_seeds']
-
-ARRAYS = 'arrays.npz'
-REPORT = 'report.json'
+__all__ = ['Maker', 'check_run', 'prepare', 'prepare_seeds']
 
 
 def prepare(
@@ -39,14 +44,14 @@ def prepare(
 ) -> Experiment:
   """Builds a run from a config, after the stages that its method has.
 
-  A stage that trains is a run of its own in `stages/NAME` of the workdir, with
-  the config of the run and the changes in `config['stages'][NAME]`. What a
-  stage finds out is saved there as arrays.npz and report.json; a finished one
-  is not run again, an interrupted one goes on.
+  A stage that trains is a run of its own, with the config of the run and the
+  changes in `config['stages'][NAME]`, in the folder `stages` of the workdir.
+  What a stage finds out is saved there; a finished one is not run again, an
+  interrupted one goes on.
 
   Args:
     config: as for `build`.
-    workdir: of the run; made if a stage has to be run.
+    workdir: of the run; made if the method has stages.
     mesh: the devices; all of them by default.
     run_stages: False: only load what was found before.
     progress: whether to show progress bars.
@@ -57,7 +62,9 @@ def prepare(
 
   Raises:
     ValueError: as for `build`; or changes for a stage that there is not.
-    WorkdirError: with `run_stages=False`, a stage has not been run.
+    WorkdirError: the workdir is another run's, or another process runs its
+      stages; what a stage found cannot be read, or is of other data; or, with
+      `run_stages=False`, it has not been run.
     RunError: as for `train`.
 
   Example:
@@ -69,10 +76,11 @@ def prepare(
     >>> experiment.num_steps  # no stages: the same as build(config)
     210
   """
+  check_config(config)
   (experiment,) = prepare_seeds(
     config,
     [config['seed']],
-    workdir / 'stages',
+    workdir,
     mesh=mesh,
     run_stages=run_stages,
     progress=progress,
@@ -84,9 +92,9 @@ def prepare(
 def prepare_seeds(
   config: Mapping[str, Any],
   seeds: Sequence[int],
-  folder: pathlib.Path,
+  workdir: pathlib.Path,
   *,
-  shared: bool = False,
+  stages: pathlib.Path | None = None,
   mesh: Mesh | None = None,
   run_stages: bool = True,
   progress: bool = False,
@@ -97,11 +105,11 @@ def prepare_seeds(
   Args:
     config: as for `build`; its seed does not count.
     seeds: of the runs.
-    folder: of the stages.
-    shared: whether other runs have their stages there too. Those that agree
-      in all that a stage depends on, bits of the code are not of it for SHC's
-      classifier, then share it.
-    mesh: the devices; all of them by default.
+    workdir: where they are, or will be, trained together.
+    stages: folder of the stages; that of the workdir by default. Runs whose
+      stages are in one folder share those that agree in all that they depend
+      on: the bits of the code are not of it for SHC's classifier.
+    mesh: as for `prepare`.
     run_stages: as for `prepare`.
     progress: as for `prepare`.
     say: as for `prepare`.
@@ -113,165 +121,156 @@ def prepare_seeds(
     ValueError: as for `prepare`.
     WorkdirError: as for `prepare`.
     RunError: as for `train`.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> config = default_config().to_dict()
+    >>> runs = prepare_seeds(config, [0, 1], pathlib.Path('not-made'))
+    >>> [run.config['seed'] for run in runs]
+    [0, 1]
   """
+  check_config({**config, 'seed': seeds[0]})
   method = build_method(config)
-  names = [stage.name for stage in method.stages]
-  unknown = sorted(set(config['stages']) - set(names))
-  if unknown:
-    raise ValueError(
-      f'the method {config["method"]["name"]!r} has no stage {unknown[0]!r}; '
-      f'its stages: {", ".join(names) or "none"}'
-    )
-  configs = [
-    _stage_config(config, method.stages[: i + 1], seeds)
-    for i in range(len(method.stages))
-  ]
-  found = [StageResult({}, {}) for _ in seeds]
-  for i, (stage, changed) in enumerate(zip(method.stages, configs)):
-    name = f'{stage.name}-{_digest(changed)}' if shared else stage.name
-    places = _places(folder / name, seeds)
-    done = all((place / ARRAYS).exists() for place in places)
-    if not done and not run_stages:
-      raise WorkdirError(f'{folder / name} has no {ARRAYS}: it is unfinished')
-    if done and run_stages:
-      files.claim(folder / name, changed)
-    if not done:
-      experiments = [
-        build(
-          {**changed, 'seed': seed},
-          mesh=mesh,
-          method=stage.method or _untrained(),
-          arrays=before.arrays,
-        )
-        for seed, before in zip(seeds, found)
-      ]
-      files.claim(folder / name, changed)  # nothing is wrong with it by now
-      say(f'stage {stage.name}, in {folder / name}')
-      rows = _train(stage, experiments, folder / name, progress, say)
-      for experiment, place, encoded in zip(experiments, places, rows):
-        key = jax.random.key(experiment.config['seed'])
-        key = jax.random.fold_in(key, 3 + i)
-        _save(place, stage.run(key, experiment.info, encoded))
-    found = [
-      _joined(before, stage.name, _load(place))
-      for before, place in zip(found, places)
-    ]
-  return [
-    build({**config, 'seed': seed}, mesh=mesh, arrays=result.arrays)._replace(
-      stage_reports=result.report
-    )
-    for seed, result in zip(seeds, found)
-  ]
+  folder = stages or workdir / 'stages'
+  if method.stages and not run_stages:
+    folder = files.stages_folder(workdir)
+  places = places_of(config, method, folder)
+  make = Maker(mesh)
+  if places and run_stages:
+    check_run({**config, 'seed': seeds[0]}, make=make)
+    files.claim(workdir, group_config(config, seeds), stages=stages)
+    with files.locked(folder):
+      for i in range(len(places)):
+        _run_stage(places[: i + 1], seeds, make, progress, say)
+  runs = []
+  for seed in seeds:
+    known = found(places, seed)
+    run = make({**config, 'seed': seed}, arrays=known.arrays)
+    digest = split_digest(run.split, run.dataset.labels)
+    for place in places:
+      check_same_rows(place, seed, digest)
+    runs.append(run._replace(stage_reports=known.report))
+  return runs
 
 
-def check_run(config: Mapping[str, Any]) -> None:
+class Maker:
+  """Calls `build` for runs on the same data, which are loaded once.
+
+  Args:
+    mesh: of the runs.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> make = Maker()
+    >>> first, second = (
+    ...   make({**default_config().to_dict(), 'seed': seed}) for seed in (0, 1)
+    ... )
+    >>> first.dataset.inputs is second.dataset.inputs
+    True
+  """
+
+  def __init__(self, mesh: Mesh | None = None):
+    self._mesh = mesh
+    self._dataset: Dataset | None = None
+
+  def __call__(self, config: Mapping[str, Any], **replacing: Any) -> Experiment:
+    """The run of a config; `replacing` are further arguments of `build`."""
+    run = build(config, mesh=self._mesh, dataset=self._dataset, **replacing)
+    self._dataset = run.dataset
+    return run
+
+
+def check_run(
+  config: Mapping[str, Any], *, make: Callable[..., Experiment] = build
+) -> Experiment:
   """Checks a config as far as can be without running its stages.
 
   Args:
     config: as for `build`.
+    make: called like `build`.
+
+  Returns:
+    The run; of a method that has stages, without the method's variables.
 
   Raises:
     ValueError: as for `build`.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> check_run({**default_config().to_dict(), 'batch_size': 130.5})
+    Traceback (most recent call last):
+      ...
+    ValueError: batch_size must be a whole number of at least 1, got 130.5
   """
+  check_config(config)
   method = build_method(config)
-  if not method.stages:
-    build(config)
-    return
-  stage = method.stages[0]
-  changed = _stage_config(config, [stage], [config['seed']])
-  build(changed, method=stage.method or _untrained())
+  places = places_of(config, method, pathlib.Path())
+  if not places:
+    return make(config)
+  run = make(
+    {**config, 'optimizer': without_method_groups(config)},
+    method=method._replace(init=lambda key, info: Variables()),
+  )
+  first = places[0]
+  make(
+    {**first.config, 'seed': config['seed']},
+    method=first.stage.method or _untrained(),
+  )
+  return run
 
 
-def _stage_config(
-  config: Mapping[str, Any], stages: Sequence[Stage], seeds: Sequence[int]
-) -> dict[str, Any]:
-  """The config of the last of some stages: all that it depends on."""
-  stage = stages[-1]
-  changes = dict(config['stages'].get(stage.name, {}))
-  if changes and stage.method is None:
-    raise ValueError(
-      f'stages.{stage.name} trains nothing, so it takes no changes of the '
-      f'config; got {changes}'
-    )
-  default = default_config().to_dict()
-  # How the run is scored is not of a stage, nor is what only its method has.
-  unscored = ('evaluation', 'measures', 'evaluations', 'stages')
-  merged = {**config, **{name: default[name] for name in unscored}}
-  optimizer = dict(merged['optimizer'])
-  optimizer['groups'] = {
-    k: v for k, v in optimizer['groups'].items() if k.split('/')[0] != 'method'
-  }
-  merged['optimizer'] = optimizer
-  merged['method'] = {
-    'name': f'{config["method"]["name"]}, stage {stage.name}',
-    'stages': {s.name: dict(s.settings) for s in stages},
-  }
-  for name, value in changes.items():
-    known = merged.get(name)
-    merged[name] = (
-      {**known, **value}
-      if isinstance(known, Mapping) and isinstance(value, Mapping)
-      else value
-    )
-  check_config({**merged, 'seed': seeds[0]})
-  merged['seed'] = seeds[0] if len(seeds) == 1 else list(seeds)
-  return merged
-
-
-def _train(
-  stage: Stage,
-  experiments: Sequence[Experiment],
-  folder: pathlib.Path,
+def _run_stage(
+  places: Sequence[Place],
+  seeds: Sequence[int],
+  make: Callable[..., Experiment],
   progress: bool,
   say: Callable[[str], None],
-) -> list[np.ndarray | None]:
-  """What a stage wants of the train rows, for each seed."""
+) -> None:
+  """Runs the last of some stages, for the seeds that have not had it."""
+  *before, place = places
+  missing = [seed for seed in seeds if not is_finished(place, seed)]
+  if not missing:
+    return
+  say(f'stage {place.stage.name}, in {place.folder}')
+  method = place.stage.method or _untrained()
+  groups = seed_groups(place.folder, missing)
+  for group in groups if place.stage.method else [[s] for s in missing]:
+    experiments = [
+      make(
+        {**place.config, 'seed': seed},
+        method=method,
+        arrays=found(before, seed).arrays,
+      )
+      for seed in group
+    ]
+    files.claim(place.folder, place.config)  # nothing is wrong with it by now
+    for experiment, rows in _rows(place, experiments, progress, say):
+      seed = experiment.config['seed']
+      key = jax.random.fold_in(jax.random.key(seed), 3 + place.number)
+      result = place.stage.run(key, experiment.info, rows)
+      digest = split_digest(experiment.split, experiment.dataset.labels)
+      save(place, seed, result, digest)
+
+
+def _rows(
+  place: Place,
+  experiments: Sequence[Experiment],
+  progress: bool,
+  say: Callable[[str], None],
+) -> Iterator[tuple[Experiment, np.ndarray | None]]:
+  """The seeds that are not finished, and what their stage wants of the rows."""
+  stage = place.stage
   if stage.method is None:
-    return [None for _ in experiments]
-  if len(experiments) == 1:
-    states = [train(experiments[0], folder, progress=progress, say=say)]
-  else:
-    together = train_seeds(experiments, folder, progress=progress, say=say)
-    states = [seed_state(together, i) for i in range(len(experiments))]
+    yield from ((experiment, None) for experiment in experiments)
+    return
+  workdir = group_folder(place.folder, [e.config['seed'] for e in experiments])
+  states = train_group(experiments, workdir, progress=progress, say=say)
   wanted = stage.method._replace(encode=stage.rows)
   encode = RowEncoder(experiments[0]._replace(method=wanted), progress=progress)
-  return [
-    encode.of(e)(state, e.split.train).codes
-    for e, state in zip(experiments, states)
-  ]
-
-
-def _places(folder: pathlib.Path, seeds: Sequence[int]) -> list[pathlib.Path]:
-  """Where the results of each seed are."""
-  if len(seeds) == 1:
-    return [folder]
-  return [folder / f'seed{seed}' for seed in seeds]
-
-
-def _save(folder: pathlib.Path, result: StageResult) -> None:
-  files.write_json(folder / REPORT, result.report)
-  with files.replacing(folder / ARRAYS) as part:  # last: it says "finished"
-    np.savez_compressed(part, **result.arrays)
-
-
-def _load(folder: pathlib.Path) -> StageResult:
-  try:
-    with np.load(folder / ARRAYS) as arrays:
-      values = {name: arrays[name] for name in arrays.files}
-    return StageResult(values, json.loads((folder / REPORT).read_text()))
-  except (OSError, ValueError) as e:
-    raise WorkdirError(f'{folder / ARRAYS} cannot be read: {e}') from e
-
-
-def _joined(before: StageResult, name: str, now: StageResult) -> StageResult:
-  return StageResult(
-    {**before.arrays, **now.arrays}, {**before.report, name: now.report}
-  )
-
-
-def _digest(config: Mapping[str, Any]) -> str:
-  text = json.dumps(config, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()[:8]
+  for experiment, state in zip(experiments, states):
+    if not is_finished(place, experiment.config['seed']):
+      rows = encode.of(experiment)(state, experiment.split.train)
+      yield experiment, rows.codes
 
 
 def _untrained() -> HashMethod:

@@ -85,10 +85,17 @@ def seeds_together(experiments: Sequence[Experiment]) -> Task:
     leading axis of seeds, as have the metrics; val is not scored meanwhile.
 
   Raises:
-    ValueError: the seeds have states or data of different shapes.
+    ValueError: the configs differ in more than the seed, or the seeds have
+      states or data of different shapes.
   """
   first = experiments[0]
   for other in experiments[1:]:
+    if {**other.config, 'seed': 0} != {**first.config, 'seed': 0}:
+      raise ValueError(
+        'runs that are trained together may differ in their seed alone; these '
+        'of seeds '
+        f'{first.config["seed"]} and {other.config["seed"]} differ in more'
+      )
     if _shapes(other) != _shapes(first):
       raise ValueError(
         f'seeds {first.config["seed"]} and {other.config["seed"]} cannot be '

@@ -1,8 +1,9 @@
 """The folder of a run and the files in it.
 
-config.json, parameters.txt, split.npz, metrics.jsonl (deterministic values
-alone), timing.jsonl (wall-clock values alone), checkpoints/, results.json and
-pictures.
+config.json, parameters.txt, split.npz (split-seedN.npz of each seed, where
+several are trained together), metrics.jsonl (deterministic values alone),
+timing.jsonl (wall-clock values alone), checkpoints/, results.json, pictures,
+and stages/, what the method has before its training.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
   'read_config',
   'read_json_lines',
   'replacing',
+  'stages_folder',
   'truncate_json_lines',
   'versions',
   'write_json',
@@ -47,12 +49,18 @@ TIMING = 'timing.jsonl'
 FORMAT = 2  # of a workdir; raised when an older one can no longer be read
 
 
-def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+def claim(
+  workdir: pathlib.Path,
+  config: Mapping[str, Any],
+  *,
+  stages: pathlib.Path | None = None,
+) -> None:
   """Makes a folder the workdir of a config, or checks that it is.
 
   Args:
     workdir: made if it is not there.
     config: nested plain values.
+    stages: where the stages of the run are, if not in `workdir / 'stages'`.
 
   Raises:
     WorkdirError: it belongs to another config (the message shows the
@@ -68,7 +76,19 @@ def claim(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
       f'{workdir} has checkpoints, but no config.json that says of what; name '
       'another --workdir'
     )
-  write_json(path, {'format': FORMAT, 'versions': versions(), 'config': config})
+  saved = {'format': FORMAT, 'versions': versions(), 'config': config}
+  if stages is not None:
+    saved['stages'] = os.path.relpath(stages, workdir)
+  write_json(path, saved)
+
+
+def stages_folder(workdir: pathlib.Path) -> pathlib.Path:
+  """Where the stages of a run are: its own, or those of a whole table.
+
+  Raises:
+    WorkdirError: as for `read_config`.
+  """
+  return workdir / _read(workdir).get('stages', 'stages')
 
 
 def check_same_config(
@@ -105,6 +125,10 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
   Raises:
     WorkdirError: there is none, or it is of another version.
   """
+  return _read(workdir)['config']
+
+
+def _read(workdir: pathlib.Path) -> dict[str, Any]:
   path = workdir / 'config.json'
   if not path.exists():
     raise WorkdirError(f'{workdir} is not a workdir: it has no config.json')
@@ -121,7 +145,7 @@ def read_config(workdir: pathlib.Path) -> dict[str, Any]:
       f'format {FORMAT} of jaxhash {versions()["jaxhash"]}: name another '
       '--workdir, or use that version'
     )
-  return saved['config']
+  return saved
 
 
 def versions() -> dict[str, str]:
@@ -162,7 +186,8 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   Raises:
     RunError: it cannot be written; a file of before is untouched.
   """
-  part = path.with_name('.' + path.name)  # keeps the suffix
+  # Two processes do not write the same one; the suffix stays.
+  part = path.with_name(f'.{os.getpid()}.{path.name}')
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     yield part
@@ -197,13 +222,15 @@ def write_json(path: pathlib.Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def locked(workdir: pathlib.Path) -> Iterator[None]:
-  """Holds a workdir, so that no other process trains in it meanwhile.
+  """Holds a workdir, so that no other process works in it meanwhile.
 
   Raises:
     WorkdirError: another process does.
+    RunError: it cannot be written.
   """
   path = workdir / '.lock'
   try:
+    workdir.mkdir(parents=True, exist_ok=True)
     f = path.open('w')
   except OSError as e:
     raise RunError(f'cannot write {path}: {e.strerror}') from e
@@ -211,7 +238,7 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
     try:
       fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as e:
-      raise WorkdirError(f'another process trains in {workdir}') from e
+      raise WorkdirError(f'another process works in {workdir}') from e
     yield  # closing the file, or the end of the process, gives it free
 
 

@@ -8,6 +8,7 @@ from jaxhash.codewords.class_similarity import (
   _released_order,
   class_similarity,
   masked_softmax,
+  rank_correlation,
   similarity_from_logits,
 )
 from tests.oracles import semantic as oracle
@@ -191,3 +192,15 @@ def test_errors():
     masked_softmax(LOGITS[:, :1], LABELS)
   with pytest.raises(ValueError, match='classes_to_mask must be from 0 to 2'):
     masked_softmax(LOGITS, LABELS + 1)
+
+
+def test_codewords_of_alike_classes_correlate_and_random_ones_do_not():
+  rng = np.random.default_rng(0)
+  alike = jnp.kron(jnp.eye(10), jnp.ones((4, 4)))  # ten groups of four
+  words = np.repeat(rng.choice(np.array([-1, 1], np.int8), (10, 64)), 4, 0)
+  assert rank_correlation(jnp.asarray(words), alike) > 0.4
+  random = rng.choice(np.array([-1, 1], np.int8), (40, 64))
+  found = rank_correlation(jnp.asarray(random), alike)
+  assert found == pytest.approx(0, abs=0.15)
+  same = rank_correlation(jnp.ones((40, 64)), alike)
+  assert np.isnan(same)

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from experiments.configs import common
+from jaxhash import training
 from tests.configs import small
 
 __all__ = ['get_config']
@@ -12,7 +12,7 @@ def get_config() -> ConfigDict:
   methods = {}
   for name in ('cross_entropy', 'shc'):
     config = small.get_config()
-    common.merge(
+    training.merge(
       config,
       {
         'method': {'name': name, 'num_bits': 8},
@@ -27,6 +27,6 @@ def get_config() -> ConfigDict:
       'bits': (4, 8),
       'seeds': 2,
       'shallow': ('lsh',),
-      'scores': {'mAP@ALL': 'query_database.mAP'},
+      'scores': {'mAP@ALL': 'query_database.mAP', 'x': 'query_database.mAP'},
     }
   )

@@ -4,27 +4,49 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from jaxhash.training import workdir
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def run(workdir, *arguments):
+# Kills the process as the nth file is about to take its place, or has taken it.
+KILLED = """
+import os, pathlib, signal
+left = [int(os.environ['WRITES'])]
+replace = pathlib.Path.replace
+def replace_or_die(self, target):
+  left[0] -= 1
+  if not left[0] and os.environ['WHEN'] == 'before':
+    os.kill(os.getpid(), signal.SIGKILL)
+  done = replace(self, target)
+  if not left[0]:
+    os.kill(os.getpid(), signal.SIGKILL)
+  return done
+pathlib.Path.replace = replace_or_die
+from experiments import benchmark, command_line
+command_line.run(benchmark.main)
+"""
+
+
+def run(workdir, *arguments, code=None, **environment):
   return subprocess.run(
     [
       sys.executable,
-      '-m',
-      'experiments.benchmark',
+      *(['-c', code] if code else ['-m', 'experiments.benchmark']),
       '--config=tests/configs/small_table.py',
       f'--workdir={workdir}',
       '--noprogress',
       *arguments,
     ],
     cwd=ROOT,
-    env={**os.environ, 'XLA_FLAGS': ''},
+    env={**os.environ, 'XLA_FLAGS': '', **environment},
     capture_output=True,
     text=True,
     check=False,
@@ -36,6 +58,7 @@ def test_a_finished_cell_is_not_run_again(tmp_path):
   assert first.returncode == 0, first.stderr
   said = first.stderr.splitlines()
   assert 'shc, 8 bits, seeds 0, 1' in said and 'lsh, 4 bits, seeds 0, 1' in said
+  assert 'shc, 4 bits, seeds 0, 1' in said
   # The classifier before SHC does not depend on the bits; its centers do.
   assert sum('stage classifier' in line for line in said) == 1
   assert sum('stage centers' in line for line in said) == 2
@@ -62,12 +85,99 @@ def test_a_finished_cell_is_not_run_again(tmp_path):
   assert 'shc, 8 bits, seeds 0, 1' in more.stderr
   assert 'shc, 8 bits, seeds 2' in more.stderr
   assert json.loads(cell.read_text()) == results
-  assert 'lsh' not in more.stdout and '3 seeds' in more.stdout
+  # The table has what is finished for all the seeds asked for.
+  assert '| shc |' in more.stdout and '3 seeds' in more.stdout
+  assert 'lsh' not in more.stdout
   assert all(p.stat().st_mtime_ns == t for p, t in times.items() if p != cell)
 
+  # A shallow method does not depend on the encoder, nor on the epochs.
   other = run(tmp_path, '--set=epochs=1')
   assert other.returncode == 1
   assert 'is of another config' in other.stderr and 'epochs' in other.stderr
+  assert 'lsh' not in other.stderr
+  cell.write_text('{"config": ')
+  torn = run(tmp_path)
+  assert torn.returncode == 1
+  assert f'{cell} cannot be read' in torn.stderr
+  assert torn.stderr.count('\n') == 1
+
+
+def test_some_rows_of_a_table(tmp_path):
+  first = run(tmp_path, '--methods=lsh', '--config.bits=(4,)')
+  assert first.returncode == 0, first.stderr
+  more = run(
+    tmp_path, '--methods=cross_entropy', '--config.bits=(4,)', '--together=1'
+  )
+  assert more.returncode == 0, more.stderr
+  assert 'cross_entropy, 4 bits, seeds 0\n' in more.stderr
+  assert 'cross_entropy, 4 bits, seeds 1\n' in more.stderr
+  # What was finished before stays in the table.
+  assert '| lsh |' in more.stdout and '| cross_entropy |' in more.stdout
+  assert (tmp_path / 'table.md').read_text() == more.stdout
+
+
+def test_a_loss_that_is_not_finite_spares_the_other_cells(tmp_path):
+  done = run(
+    tmp_path,
+    '--methods=cross_entropy,lsh',
+    '--config.bits=(4,)',
+    '--config.methods.cross_entropy.optimizer.learning_rate=1e38',
+  )
+  assert done.returncode == 1
+  assert '| lsh |' in done.stdout and '| cross_entropy |' not in done.stdout
+  assert 'cross_entropy, 4 bits: the loss or its gradient is not' in done.stderr
+  assert (tmp_path / 'table.md').read_text() == done.stdout
+
+
+def test_kill_9_at_any_file_gives_the_same_table(tmp_path):
+  arguments = ('--methods=shc,lsh', '--config.bits=(8,)')
+  whole = run(tmp_path / 'whole', *arguments)
+  assert whole.returncode == 0, whole.stderr
+  codes = []
+  for i in range(12):
+    done = run(
+      tmp_path / 'parts',
+      *arguments,
+      code=KILLED,
+      WRITES=str(3 + 2 * i),
+      WHEN=('before', 'after')[i % 2],
+    )
+    codes.append(done.returncode)
+    if done.returncode == 0:
+      break
+  assert codes[-1] == 0 and len(codes) > 3, done.stderr
+  assert set(codes[:-1]) == {-signal.SIGKILL}
+  assert done.stdout == whole.stdout
+  for path in (tmp_path / 'whole' / 'cells').rglob('*.json'):
+    part = tmp_path / 'parts' / path.relative_to(tmp_path / 'whole')
+    assert json.loads(part.read_text()) == json.loads(path.read_text())
+
+
+def test_one_process_works_on_a_table(tmp_path):
+  with workdir.locked(tmp_path):
+    done = run(tmp_path, '--methods=lsh')
+  assert done.returncode == 1
+  assert f'another process works in {tmp_path}' in done.stderr
+
+
+@pytest.mark.parametrize('change', ['labels', 'order'])
+def test_cells_of_other_data_are_not_joined(tmp_path, change):
+  data = tmp_path / 'data'
+  data.mkdir()
+  rng = np.random.default_rng(0)
+  inputs = rng.normal(size=(120, 6)).astype(np.float32)
+  labels = np.repeat(np.arange(3), 40)
+  np.save(data / 'inputs.npy', inputs)
+  np.save(data / 'labels.npy', labels)
+  arguments = (f'--arrays={data}', '--config.bits=(4,)')
+  first = run(tmp_path / 'table', '--methods=lsh', *arguments)
+  assert first.returncode == 0, first.stderr
+  other = (labels + 1) % 3 if change == 'labels' else labels[::-1].copy()
+  np.save(data / 'labels.npy', other)
+  more = run(tmp_path / 'table', '--methods=cross_entropy', *arguments)
+  assert more.returncode == 1
+  assert 'was scored on other data' in more.stderr
+  assert not (tmp_path / 'table' / 'runs').exists()
 
 
 def test_an_interrupted_group_goes_on(tmp_path):
@@ -106,6 +216,11 @@ def test_an_interrupted_group_goes_on(tmp_path):
     (['--config.shallow=("pcaa",)'], "unknown shallow method 'pcaa'"),
     (['--config=none.py'], 'none.py'),
     (['--methods=csq'], "no 'csq'; it has cross_entropy, shc, lsh"),
+    (['--config.scores.x=typo.mAP'], "scores.x is 'typo.mAP'"),
+    (
+      ['--config.scores.x=evaluations.agian.query_database.mAP'],
+      'further evaluations: again',
+    ),
   ],
 )
 def test_what_is_wrong_is_one_line(arguments, message, tmp_path):

@@ -26,7 +26,7 @@ def test_the_interval_is_that_of_scipy():
     0.95, 3, loc=np.mean(values), scale=stats.sem(values)
   )
   assert tables.interval(values) == pytest.approx((high - low) / 2)
-  assert tables.interval([0.5]) == 0
+  assert np.isnan(tables.interval([0.5]))
 
 
 def test_p_values_are_paired_and_corrected():
@@ -84,6 +84,58 @@ def test_rows_and_markdown():
   assert [r['method'] for r in read] == ['b', 'a', 'c', 'a']
   assert read[0]['seeds'] == '3' and read[0]['p_value'] == ''
   assert float(read[1]['mean']) == pytest.approx(rows[1].mean, abs=1e-5)
+
+
+def test_what_cannot_be_told_from_the_best_is_bold():
+  found = table(
+    a=cells([0.5, 0.6, 0.7]),
+    b=cells([0.52, 0.58, 0.69]),
+    c=cells([0, 0.15, 0.2]),
+  )
+  rows = {r.method: r for r in tables.rows_of(found, SCORES)}
+  assert rows['b'].p_value > 0.05 > rows['c'].p_value
+  lines = tables.markdown(list(rows.values())).splitlines()
+  bold = {line.split('|')[1].strip(): '**' in line for line in lines[2:5]}
+  assert bold == {'a': True, 'b': True, 'c': False}
+
+
+def test_one_seed_has_no_interval_and_no_test():
+  rows = tables.rows_of(table(a=cells([0.5]), b=cells([0.4])), SCORES)
+  assert np.isnan([r.interval for r in rows]).all()
+  text = tables.markdown(rows)
+  assert text.startswith('| mAP@ALL, 1 seed | 8 bits |')
+  assert '| a | **0.5000** |' in text and '| b | 0.4000 |' in text
+  assert 'no interval and no test' in text
+  (first, _) = csv.DictReader(io.StringIO(tables.to_csv(rows)))
+  assert first['interval'] == first['p_value'] == ''
+
+
+def test_a_nan_is_shown_and_not_compared():
+  nan = float('nan')
+  found = table(
+    a=cells([0.5, nan, 0.7]), b=cells([0.5, 0.6, 0.7]), c=cells([0, 0.1, 0.3])
+  )
+  rows = {r.method: r for r in tables.rows_of(found, SCORES)}
+  assert list(rows) == ['b', 'c', 'a']
+  assert rows['b'].best and not rows['a'].best
+  assert rows['c'].p_value < 0.05
+  assert np.isnan(rows['a'].p_value)
+  lines = tables.markdown(list(rows.values())).splitlines()
+  assert lines[4] == '| a | nan +- nan |'
+  every = tables.rows_of(table(a=cells([nan, nan])), SCORES)
+  assert not every[0].best
+
+
+def test_what_is_no_number_is_no_score():
+  found = table(a=cells([0.5]), b=cells([0.4]))
+  scores = {'x': 'query_database', 'y': 'query_database.map', 'z': 'mAP'}
+  assert not tables.rows_of(found, scores)
+
+
+def test_methods_of_other_numbers_of_seeds_are_not_compared():
+  found = table(a=cells([0.1, 0.2]), b=cells([0.2]))
+  with pytest.raises(ValueError, match=r"not all seeds: \{'a': 2, 'b': 1\}"):
+    tables.rows_of(found, SCORES)
 
 
 def test_scores_on_other_rows_are_not_compared():

@@ -176,7 +176,7 @@ def test_two_processes_do_not_train_in_one_workdir(tmp_path):
   experiment, _ = trained(tmp_path)
   with (
     training.workdir.locked(tmp_path),
-    pytest.raises(training.WorkdirError, match='another process trains'),
+    pytest.raises(training.WorkdirError, match='another process works'),
   ):
     training.train(experiment, tmp_path)
 

@@ -7,8 +7,9 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
-from jaxhash import training
+from jaxhash import encoders, training
 from jaxhash.core import (
   Aux,
   HashMethod,
@@ -17,7 +18,8 @@ from jaxhash.core import (
   Variables,
 )
 from jaxhash.methods.cross_entropy import cross_entropy
-from jaxhash.training import WorkdirError
+from jaxhash.training import WorkdirError, tasks
+from jaxhash.training import workdir as files
 from tests.configs import small
 from tests.method_suite import assert_bitwise_equal
 
@@ -55,6 +57,12 @@ def counting(num_bits, factor=2):
   )
 
 
+def folder_of(stages, name):
+  """Of the only stage of that name."""
+  (folder,) = stages.glob(f'{name}-*')
+  return folder
+
+
 def config_of(name='counting', seed=0, **changes):
   config = small.get_config().to_dict()
   config['method'] = {'name': f'{MODULE}:{name}', 'num_bits': 8}
@@ -68,14 +76,16 @@ def test_stages_are_run_once_and_found_again(tmp_path):
     'stage first',
     'stage second',
   ]
-  first, second = (tmp_path / 'stages' / name for name in ('first', 'second'))
-  assert (first / 'checkpoints').is_dir()
-  assert not (second / 'checkpoints').exists()
-  start = np.load(second / 'arrays.npz')['start']
+  first, second = (
+    folder_of(tmp_path / 'stages', name) for name in ('first', 'second')
+  )
+  assert (first / 'seeds-0' / 'checkpoints').is_dir()
+  assert not (second / 'seeds-0').exists()
+  start = np.load(second / 'seed0' / 'arrays.npz')['start']
   np.testing.assert_array_equal(experiment.variables.params['start'], start)
   np.testing.assert_array_equal(experiment.info.arrays['start'], start)
   assert experiment.stage_reports['first'] == {'rows': 48}
-  saved = json.loads((second / 'report.json').read_text())
+  saved = json.loads((second / 'seed0' / 'report.json').read_text())['report']
   assert experiment.stage_reports['second'] == saved
 
   again = training.prepare(config_of(), tmp_path, say=said.append)
@@ -93,16 +103,16 @@ def test_stages_are_run_once_and_found_again(tmp_path):
 def test_an_interrupted_stage_goes_on_bit_for_bit(tmp_path):
   training.prepare(config_of(), tmp_path / 'whole')
   shutil.copytree(tmp_path / 'whole', tmp_path / 'parts')
-  first = tmp_path / 'parts' / 'stages' / 'first'
-  shutil.rmtree(tmp_path / 'parts' / 'stages' / 'second')
-  (first / 'arrays.npz').unlink()
-  shutil.rmtree(first / 'checkpoints' / '6')
+  first = folder_of(tmp_path / 'parts' / 'stages', 'first')
+  shutil.rmtree(folder_of(tmp_path / 'parts' / 'stages', 'second'))
+  (first / 'seed0' / 'arrays.npz').unlink()
+  shutil.rmtree(first / 'seeds-0' / 'checkpoints' / '6')
   said = []
   training.prepare(config_of(), tmp_path / 'parts', say=said.append)
   assert 'going on from step 3' in said
   for name in ('first', 'second'):
     whole, parts = (
-      np.load(tmp_path / run / 'stages' / name / 'arrays.npz')
+      np.load(folder_of(tmp_path / run / 'stages', name) / 'seed0/arrays.npz')
       for run in ('whole', 'parts')
     )
     for key in whole.files:
@@ -110,27 +120,83 @@ def test_an_interrupted_stage_goes_on_bit_for_bit(tmp_path):
 
 
 def test_a_stage_that_is_missing(tmp_path):
-  with pytest.raises(WorkdirError, match=r'first has no arrays.npz'):
+  with pytest.raises(WorkdirError, match='is not a workdir'):
     training.prepare(config_of(), tmp_path, run_stages=False)
   assert not (tmp_path / 'stages').exists()
   training.prepare(config_of(), tmp_path)
-  (tmp_path / 'stages' / 'first' / 'arrays.npz').write_bytes(b'x')
-  with pytest.raises(WorkdirError, match=r'arrays.npz cannot be read'):
-    training.prepare(config_of(), tmp_path)
+  path = folder_of(tmp_path / 'stages', 'second') / 'seed0' / 'arrays.npz'
+  path.unlink()
+  with pytest.raises(WorkdirError, match=r'no .*arrays.npz: the stage is unf'):
+    training.prepare(config_of(), tmp_path, run_stages=False)
 
 
-def test_a_stage_of_another_config_is_not_taken(tmp_path):
+def test_a_damaged_file_of_a_stage_is_named(tmp_path):
   training.prepare(config_of(), tmp_path)
-  other = config_of()
-  other['method'] = {**other['method'], 'factor': 3}
-  with pytest.raises(WorkdirError, match=r'second is of another config') as e:
-    training.prepare(other, tmp_path)
-  assert 'factor: 2 there, 3 given' in str(e.value)
-  longer = config_of(epochs=4)
-  with pytest.raises(WorkdirError, match=r'first is of another config'):
-    training.prepare(longer, tmp_path)
-  # How the run itself is scored is no matter of a stage.
-  training.prepare(config_of(evaluation={'at': 5}), tmp_path)
+  folder = folder_of(tmp_path / 'stages', 'first') / 'seed0'
+  for name in ('report.json', 'arrays.npz'):
+    whole = (folder / name).read_bytes()
+    for damaged in (b'', b'x', whole[: len(whole) // 2], b'{}'):
+      (folder / name).write_bytes(damaged)
+      with pytest.raises(WorkdirError, match=f'{name} cannot be read'):
+        training.prepare(config_of(), tmp_path)
+    (folder / name).write_bytes(whole)
+  training.prepare(config_of(), tmp_path)
+
+
+def test_a_workdir_of_another_config_is_noticed_before_its_stages(tmp_path):
+  plain = small.get_config().to_dict()
+  training.train(training.build(plain), tmp_path / 'plain')
+  said = []
+  with pytest.raises(WorkdirError, match='is of another config'):
+    training.prepare(config_of(), tmp_path / 'plain', say=said.append)
+  training.prepare(config_of(), tmp_path / 'run')
+  for other in (config_of(epochs=4), config_of(evaluation={'at': 5})):
+    with pytest.raises(WorkdirError, match='is of another config'):
+      training.prepare(other, tmp_path / 'run', say=said.append)
+  assert not said
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'evaluation': {'ties': 'foo'}}, 'foo'),
+    ({'measures': {'hierarchical_at': [5]}}, 'needs taxonomy'),
+    ({'evaluations': {'x': {'measures': {'at': 1}}}}, "'at'"),
+    ({'batch_size': 7}, 'batch_size'),
+    ({'optimizer': {'groups': {'encoder/none': {}}}}, 'encoder/none'),
+  ],
+)
+def test_what_is_wrong_is_noticed_before_the_stages(changes, message, tmp_path):
+  said = []
+  config = ConfigDict(config_of())
+  training.merge(config, changes)
+  with pytest.raises(ValueError, match=message):
+    training.prepare(config.to_dict(), tmp_path / 'run', say=said.append)
+  assert not said and not (tmp_path / 'run').exists()
+
+
+def test_stages_of_other_data_are_not_taken(tmp_path):
+  rng = np.random.default_rng(0)
+  data = tmp_path / 'data'
+  data.mkdir()
+  np.save(data / 'inputs.npy', rng.normal(size=(120, 6)).astype(np.float32))
+  labels = np.repeat(np.arange(3), 40)
+  np.save(data / 'labels.npy', labels)
+  config = config_of(dataset={'name': 'arrays', 'folder': str(data)})
+  training.prepare(config, tmp_path / 'run')
+  training.prepare(config, tmp_path / 'run')
+  np.save(data / 'labels.npy', labels[::-1].copy())
+  with pytest.raises(WorkdirError, match='was computed from other data'):
+    training.prepare(config, tmp_path / 'run')
+
+
+def test_two_processes_do_not_run_the_same_stages(tmp_path):
+  (tmp_path / 'stages').mkdir()
+  with (
+    files.locked(tmp_path / 'stages'),
+    pytest.raises(WorkdirError, match='another process works in'),
+  ):
+    training.prepare(config_of(), tmp_path)
 
 
 def test_changes_of_a_stage(tmp_path):
@@ -138,13 +204,19 @@ def test_changes_of_a_stage(tmp_path):
     stages={'first': {'epochs': 1, 'optimizer': {'learning_rate': 0.5}}}
   )
   training.prepare(config, tmp_path)
-  saved = training.read_config(tmp_path / 'stages' / 'first')
+  first = folder_of(tmp_path / 'stages', 'first')
+  assert training.read_config(first)['epochs'] == 1
+  saved = training.read_config(first / 'seeds-0')
   assert saved['epochs'] == 1
   assert saved['optimizer'] == {**config['optimizer'], 'learning_rate': 0.5}
   for stages, message in (
     ({'third': {}}, r"has no stage 'third'; its stages: first, second"),
     ({'second': {'epochs': 1}}, r'stages.second trains nothing'),
     ({'first': {'epoch': 1}}, r"no setting 'epoch'"),
+    ({'first': 3}, r'stages.first must hold settings, got 3'),
+    ({'first': {'encoder': 3}}, r'stages.first: encoder must hold settings'),
+    ({'first': {'epochs': 'x'}}, r"stages.first: epochs cannot become 'x'"),
+    ({'first': {'dataset': {}}}, r'stages.first cannot change dataset'),
   ):
     with pytest.raises(ValueError, match=message):
       training.prepare(config_of(stages=stages), tmp_path / 'other')
@@ -154,20 +226,87 @@ def test_changes_of_a_stage(tmp_path):
     )
 
 
-def test_stages_are_shared_by_runs_that_agree(tmp_path):
-  def folders():
-    return sorted(p.name.split('-')[0] for p in tmp_path.iterdir())
+def test_another_encoder_of_a_stage_drops_the_arguments(tmp_path):
+  config = config_of(stages={'first': {'encoder': {'name': 'mlp'}}})
+  training.prepare(config, tmp_path / 'same')
+  saved = training.read_config(folder_of(tmp_path / 'same' / 'stages', 'first'))
+  assert saved['encoder'] == config['encoder']
+  config['stages']['first']['encoder']['name'] = f'{MODULE}:linear_encoder'
+  training.prepare(config, tmp_path / 'other')
+  saved = training.read_config(
+    folder_of(tmp_path / 'other' / 'stages', 'first')
+  )
+  assert saved['encoder'] == {'name': f'{MODULE}:linear_encoder'}
 
-  training.prepare_seeds(config_of(), [0, 1], tmp_path, shared=True)
-  assert folders() == ['first', 'second']
+
+def linear_encoder(width):
+  return encoders.mlp.mlp(width, hidden=())
+
+
+def test_stages_are_shared_by_runs_that_agree(tmp_path):
+  stages = tmp_path / 'stages'
+
+  def prepare(name, config, seeds=(0, 1)):
+    said = []
+    experiments = training.prepare_seeds(
+      config, list(seeds), tmp_path / name, stages=stages, say=said.append
+    )
+    return experiments, [line.split(',')[0] for line in said if 'stage' in line]
+
+  _, said = prepare('a', config_of())
+  assert said == ['stage first', 'stage second']
   other = config_of(evaluation={'at': 5})
-  training.prepare_seeds(other, [0, 1], tmp_path, shared=True)
-  assert folders() == ['first', 'second']
+  assert not prepare('b', other)[1]
   other['method'] = {**other['method'], 'factor': 3}
-  training.prepare_seeds(other, [0, 1], tmp_path, shared=True)
-  assert folders() == ['first', 'second', 'second']
-  training.prepare_seeds(other, [0, 2], tmp_path, shared=True)
-  assert folders() == ['first', 'first', 'second', 'second', 'second']
+  assert prepare('c', other)[1] == ['stage second']
+  # One more seed: what was found for the other is not found again.
+  times = {p: p.stat().st_mtime_ns for p in stages.rglob('seed0/arrays.npz')}
+  experiments, said = prepare('d', other, [0, 2])
+  assert said == ['stage first', 'stage second']
+  assert all(p.stat().st_mtime_ns == t for p, t in times.items())
+  # What comes before a stage is of it: another first, another second.
+  longer = config_of(stages={'first': {'epochs': 1}})
+  (changed, _), said = prepare('e', longer)
+  assert said == ['stage first', 'stage second']
+  start = experiments[0].info.arrays['start']
+  assert (changed.info.arrays['start'] != start).any()
+  # A run finds its stages, wherever they are.
+  found = training.prepare(
+    {**other, 'seed': 2}, tmp_path / 'd', run_stages=False
+  )
+  np.testing.assert_array_equal(
+    found.info.arrays['start'], experiments[1].info.arrays['start']
+  )
+
+
+def test_an_interrupted_stage_of_several_seeds_goes_on(tmp_path):
+  whole = training.prepare_seeds(config_of(), [0, 1], tmp_path / 'whole')
+  shutil.copytree(tmp_path / 'whole', tmp_path / 'parts')
+  stages = tmp_path / 'parts' / 'stages'
+  first, second = (folder_of(stages, name) for name in ('first', 'second'))
+  # As if killed in the first stage, and asked for more seeds meanwhile.
+  for folder in (first, second):
+    for seed in (0, 1):
+      shutil.rmtree(folder / f'seed{seed}')
+  shutil.rmtree(first / 'seeds-0-1' / 'checkpoints' / '6')
+  said = []
+  parts = training.prepare_seeds(
+    config_of(), [0, 1, 2], tmp_path / 'more', stages=stages, say=said.append
+  )
+  assert 'going on from step 3' in said
+  assert sorted(p.name for p in first.glob('seeds-*')) == [
+    'seeds-0-1',
+    'seeds-2',
+  ]
+  for a, b in zip(whole, parts):
+    np.testing.assert_array_equal(
+      a.info.arrays['start'], b.info.arrays['start']
+    )
+  # Killed between two seeds of the second: the first one is not run again.
+  shutil.rmtree(second / 'seed1')
+  kept = (second / 'seed0' / 'arrays.npz').stat().st_mtime_ns
+  training.prepare_seeds(config_of(), [0, 1], tmp_path / 'b', stages=stages)
+  assert (second / 'seed0' / 'arrays.npz').stat().st_mtime_ns == kept
 
 
 def test_seeds_of_a_stage_are_those_of_runs_alone(tmp_path):
@@ -207,6 +346,34 @@ def test_seeds_together_resume_bit_for_bit(tmp_path):
   names = {p.name for p in (tmp_path / 'whole').iterdir()}
   assert {'split-seed0.npz', 'split-seed1.npz', 'config.json'} <= names
   assert training.read_config(tmp_path / 'whole')['seed'] == [0, 1]
+
+
+def test_a_seed_can_be_looked_at_again(tmp_path):
+  experiments = seeds_of((0, 5))
+  states = training.train_group(experiments, tmp_path)
+  for experiment, state in zip(experiments, states):
+    assert_bitwise_equal(training.restore(experiment, tmp_path), state)
+  (other,) = seeds_of((7,))
+  with pytest.raises(WorkdirError, match=r'has no seed 7; it has \[0, 5\]'):
+    training.restore(other, tmp_path)
+
+
+def test_one_compilation_for_all_seeds(tmp_path, monkeypatch):
+  traces = []
+  make = tasks.make_train_step
+
+  def counted(*args, **kwargs):
+    step = make(*args, **kwargs)
+
+    def traced(*inner):
+      traces.append(1)
+      return step(*inner)
+
+    return traced
+
+  monkeypatch.setattr(tasks, 'make_train_step', counted)
+  training.train_seeds(seeds_of((0, 1, 2)), tmp_path)
+  assert len(traces) == 1
 
 
 def test_a_seed_is_as_if_trained_alone(tmp_path):
@@ -261,11 +428,26 @@ def test_a_seed_that_fails_is_named(tmp_path):
     training.train_seeds(experiments, tmp_path)
 
 
+def growing(num_bits):
+  """A state whose shape is another for every seed."""
+  base = cross_entropy(num_bits)
+
+  def init(key, info):
+    size = int(jax.random.randint(key, (), 1, 1000))
+    return base.init(key, info)._replace(state=jax.numpy.zeros(size))
+
+  return base._replace(init=init)
+
+
 def test_seeds_of_different_shapes_are_refused(tmp_path):
-  experiments = [
-    *seeds_of((0,)),
-    *seeds_of((1,), method={'name': 'adalabelhash', 'num_bits': 16}),
-  ]
+  method = {'name': f'{MODULE}:growing', 'num_bits': 8}
+  experiments = seeds_of((0, 1), method=method)
   with pytest.raises(ValueError, match='seeds 0 and 1 cannot be trained'):
     training.train_seeds(experiments, tmp_path)
+  rates = [
+    seeds_of((seed,), optimizer={'learning_rate': rate})[0]
+    for seed, rate in ((0, 1e-2), (1, 1e-3))
+  ]
+  with pytest.raises(ValueError, match='may differ in their seed alone'):
+    training.train_seeds(rates, tmp_path)
   assert not list(pathlib.Path(tmp_path).iterdir())

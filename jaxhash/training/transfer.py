@@ -1,0 +1,80 @@
+"""A trained run on other data than those that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxhash import lookup
+from jaxhash.data.validate import check_dataset
+from jaxhash.training.config import NAMED
+from jaxhash.training.experiment import Experiment
+from jaxhash.training.scoring import evaluations_of
+
+__all__ = ['transfer']
+
+
+def transfer(
+  experiment: Experiment,
+  dataset: Mapping[str, Any],
+  protocol: Mapping[str, Any],
+) -> Experiment:
+  """The same run, to be scored on another data set.
+
+  Its state is that of the run as it was trained, and inputs are preprocessed
+  by the statistics of the rows that trained it. The classes may be others.
+
+  Args:
+    experiment: of the run.
+    dataset: the block of a config that names the other data set.
+    protocol: the block that names which of its rows search which.
+
+  Returns:
+    A run to encode with and to score; it has no taxonomy, no further
+    evaluations and no train rows of its own.
+
+  Raises:
+    ValueError: the inputs are of another shape, or an argument is wrong.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> from jaxhash.training.experiment import build
+    >>> config = default_config().to_dict() | {
+    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
+    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
+    ...   'batch_size': 8,
+    ... }
+    >>> other = {'name': 'clusters', 'num_classes': 5, 'num_features': 4}
+    >>> run = transfer(build(config), other, config['protocol'])
+    >>> run.dataset.num_classes, len(run.split.query)
+    (5, 10)
+  """
+  package, kind = NAMED['dataset']
+  data = lookup.build(dict(dataset), package=package, kind=kind)
+  check_dataset(data)
+  trained, given = experiment.dataset.inputs.shape[1:], data.inputs.shape[1:]
+  if trained != given:
+    raise ValueError(
+      f'the run was trained on inputs {list(trained)}, those of {data.name} '
+      f'are {list(given)}'
+    )
+  config = {
+    **experiment.config,
+    'dataset': dict(dataset),
+    'protocol': dict(protocol),
+    'evaluations': {},
+    'taxonomy': None,
+  }
+  main, _ = evaluations_of(config, data)
+  return experiment._replace(
+    config=config,
+    dataset=data,
+    split=main.split,
+    protocol=main.protocol,
+    measures=main.measures,
+    class_distances=None,
+    evaluations={},
+    # Codes that were learnt of the train rows are of rows that are not here.
+    method=experiment.method._replace(bank=None),
+  )
