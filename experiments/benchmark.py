@@ -27,7 +27,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
-from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from experiments import cells, command_line, tables
@@ -48,21 +47,11 @@ PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 
 __all__ = ['main']
 
-KNOWN = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
-# What a score may be in.
-RESULTS = (
-  'query_database',
-  'query_database_without_train',
-  'transductive',
-  'val',
-  'evaluations',
-)
-
 
 def main() -> None:
   """Runs all cells and prints the table."""
   folder = command_line.folder(WORKDIR)
-  table = command_line.prepare(lambda: _check(CONFIG.value))
+  table = command_line.prepare(lambda: cells.read_table(CONFIG.value))
   every = _cells(table, folder)
   names = [cell.method for cell, _ in every]
   for name in METHODS.value:
@@ -134,39 +123,6 @@ def _write_table(
   training.write_text(folder / 'table.md', tables.markdown(rows) + '\n')
   training.write_text(folder / 'table.csv', tables.to_csv(rows))
   return rows
-
-
-def _check(config: ConfigDict) -> dict[str, Any]:
-  """The plain values of a table's config."""
-  found = set(config)
-  if found != KNOWN:
-    raise ValueError(
-      f'a table has {", ".join(sorted(KNOWN))}; this config has '
-      f'{", ".join(sorted(found))}'
-    )
-  table = {name: config[name] for name in KNOWN - {'methods'}}
-  table['scores'] = config.scores.to_dict()
-  table['methods'] = {
-    name: command_line.plain(run) for name, run in config.methods.items()
-  }
-  if not isinstance(table['seeds'], int) or table['seeds'] < 1:
-    raise ValueError(f'seeds must be at least 1, got {table["seeds"]!r}')
-  if not table['bits'] or not table['methods'] or not table['scores']:
-    raise ValueError('a table needs at least one of bits, methods and scores')
-  further = {
-    name for run in table['methods'].values() for name in run['evaluations']
-  }
-  for score, path in table['scores'].items():
-    first, *rest = path.split('.')
-    if first not in RESULTS or (
-      first == 'evaluations' and (len(rest) < 2 or rest[0] not in further)
-    ):
-      raise ValueError(
-        f'scores.{score} is {path!r}, which no result has; wanted a path such '
-        f'as query_database.mAP, after one of {", ".join(RESULTS)}; further '
-        f'evaluations: {", ".join(sorted(further)) or "none"}'
-      )
-  return table
 
 
 def _cells(

@@ -19,7 +19,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
+from experiments import command_line
 from jaxhash import training
 from jaxhash.core import Encoder, Outputs
 from jaxhash.training import workdir as files
@@ -28,6 +30,7 @@ __all__ = [
   'Cell',
   'no_encoder',
   'read_cells',
+  'read_table',
   'run_cell',
   'run_shallow_cell',
   'shallow_config',
@@ -44,6 +47,60 @@ SHARED = (
   'measures',
   'evaluations',
 )
+
+
+KNOWN = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
+# What a score may be in.
+RESULTS = (
+  'query_database',
+  'query_database_without_train',
+  'transductive',
+  'val',
+  'evaluations',
+)
+
+
+def read_table(config: ConfigDict) -> dict[str, Any]:
+  """The plain values of a table's config.
+
+  Args:
+    config: with `methods` by name, `bits`, `seeds`, `shallow` and `scores`.
+
+  Returns:
+    The same; each method's config has the changes of `--set`.
+
+  Raises:
+    ValueError: there is more or less, or a score is in no result.
+  """
+  found = set(config)
+  if found != KNOWN:
+    raise ValueError(
+      f'a table has {", ".join(sorted(KNOWN))}; this config has '
+      f'{", ".join(sorted(found))}'
+    )
+  table = {name: config[name] for name in KNOWN - {'methods'}}
+  table['scores'] = config.scores.to_dict()
+  table['methods'] = {
+    name: command_line.plain(run) for name, run in config.methods.items()
+  }
+  if not isinstance(table['seeds'], int) or table['seeds'] < 1:
+    raise ValueError(f'seeds must be at least 1, got {table["seeds"]!r}')
+  if not table['bits'] or not table['methods'] or not table['scores']:
+    raise ValueError('a table needs at least one of bits, methods and scores')
+  further = {
+    name for run in table['methods'].values() for name in run['evaluations']
+  }
+  for score, path in table['scores'].items():
+    first, *rest = path.split('.')
+    if first not in RESULTS or (
+      first == 'evaluations' and (len(rest) < 2 or rest[0] not in further)
+    ):
+      raise ValueError(
+        f'scores.{score} is {path!r}, which no result has; wanted a path such '
+        f'as query_database.mAP, after one of {", ".join(RESULTS)}; further '
+        f'evaluations: {", ".join(sorted(further)) or "none"}'
+      )
+  return table
 
 
 @dataclasses.dataclass(frozen=True)

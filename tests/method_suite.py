@@ -1,5 +1,7 @@
 """Small runs that every method can be put through."""
 
+import hashlib
+import json
 import pathlib
 import tempfile
 
@@ -34,13 +36,17 @@ def experiment_of(method, *, devices=4, seed=0, **changes):
     config[block] = (
       {**config[block], **values} if isinstance(values, dict) else values
     )
-  # Stages of the same method, devices and seed are run once for all tests.
-  folder = pathlib.Path(STAGES.name, f'{method["name"]}-{devices}-{seed}')
-  if changes:
-    folder = pathlib.Path(tempfile.mkdtemp(dir=STAGES.name))
-  return training.prepare(
-    config, folder, mesh=training.make_mesh(jax.devices()[:devices])
+  # Stages of the same config are run once for all tests of a process.
+  text = json.dumps(config, sort_keys=True)
+  folder = pathlib.Path(STAGES.name)
+  (experiment,) = training.prepare_seeds(
+    config,
+    [seed],
+    folder / hashlib.sha256(text.encode()).hexdigest()[:8],
+    stages=folder / 'stages',
+    mesh=training.make_mesh(jax.devices()[:devices]),
   )
+  return experiment
 
 
 def jitted_step(experiment):

@@ -11,6 +11,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxhash import lookup, methods, training
 from jaxhash.core import Outputs
+from jaxhash.training import tasks
 from tests import toy_methods
 from tests.method_suite import (
   assert_bitwise_equal,
@@ -59,10 +60,8 @@ def test_trains_resumes_and_is_evaluated(name, tmp_path):
     return step
 
   with pytest.MonkeyPatch.context() as patch:
-    compiled = training.tasks.compile_step
-    patch.setattr(
-      training.tasks, 'compile_step', lambda e: stop_early(compiled(e))
-    )
+    compiled = tasks.compile_step
+    patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
     with pytest.raises(KeyboardInterrupt):
       training.train(experiment, tmp_path / 'parts')
   parts = training.train(toy_experiment(name), tmp_path / 'parts')
@@ -79,7 +78,9 @@ def test_trains_resumes_and_is_evaluated(name, tmp_path):
   losses = [r['loss'] for r in records if 'loss' in r]
   assert np.mean(losses[-3:]) < np.mean(losses[:3])
   encode = training.RowEncoder(experiment)
-  results = training.write_report(experiment, whole, encode, tmp_path / 'whole')
+  results = training.write_report(
+    experiment, whole, encode, tmp_path / 'whole', pictures=name == 'shc'
+  )
   fresh = training.evaluate(
     experiment, training.initial_state(experiment), encode
   )
@@ -140,45 +141,17 @@ def test_seeds_train_together(name):
   """`jax.vmap` over states and batches equals one run after another."""
   experiments = [toy_experiment(name, devices=1, seed=s) for s in (0, 1)]
   alone = [run_steps(e, 3)[0] for e in experiments]
-  shared = {'step': (), 'failed_step': ()}
-  states = [training.initial_state(e)._replace(**shared) for e in experiments]
-  stacked = jax.tree.map(lambda *x: jnp.stack(x), *states)._replace(
-    step=jnp.int32(0), failed_step=jnp.int32(-1)
-  )
-  axes = jax.tree.map(lambda _: 0, stacked)._replace(
-    step=None, failed_step=None
-  )
-  data = jax.tree.map(
-    lambda *x: jnp.stack(x), *(e.pipeline.data for e in experiments)
-  )
-  step = jax.vmap(
-    training.make_train_step(
-      experiments[0].method,
-      experiments[0].encoder,
-      experiments[0].optimizer,
-      experiments[0].pipeline.prepare,
-      seeds_axis='seeds',
-    ),
-    axis_name='seeds',
-    in_axes=(axes, 0, 0),
-    out_axes=(axes, 0),
-  )
-  batches = [
-    jax.tree.map(
-      lambda *x: np.stack(x), *(e.pipeline.batch(i) for e in experiments)
-    )
-    for i in range(3)
-  ]
+  task = tasks.seeds_together(experiments)
+  state, data = task.initial(), task.data
   if name == 'alternating':  # a select would solve at every step
-    jaxpr = str(jax.make_jaxpr(step)(stacked, data, batches[0]))
+    jaxpr = str(jax.make_jaxpr(task.step)(state, data, task.batch(0)))
     assert jaxpr.count(' cond[') == 2  # the freeze, and the solve in it
-  for batch in batches:
-    stacked, _ = jax.jit(step)(stacked, data, batch)
-  for i, state in enumerate(alone):
-    mine = jax.tree.map(lambda x, i=i: x[i], stacked._replace(**shared))
+  for i in range(3):
+    state, _ = task.step(state, data, task.batch(i))
+  for i, expected in enumerate(alone):
     chex.assert_trees_all_close(
-      mine._replace(key=()),
-      state._replace(**shared, key=()),
+      training.seed_state(state, i)._replace(key=()),
+      expected,
       rtol=1e-3,
       atol=1e-4,
     )

@@ -13,9 +13,10 @@ seeds 0 to 4 (digits: mean over 0 to 2):
 
 The paper's scores are on top of jaxhash/methods/shc.py.
 
-The settings are those of CSQ, whose loss it has; the classifier before it is
-trained at a rate of its own. `--set=method.num_annealing_sweeps=0
---set=method.num_polishing_sweeps=0` gives the centers of the paper's search.
+The settings are those of CSQ, whose loss it has; on tiny_imagenet_features the
+classifier before it is trained at a rate of its own. The centers of the paper's
+search: `--set=method.start=mdsh --set=method.num_annealing_sweeps=0
+--set=method.num_polishing_sweeps=0`.
 """
 
 from ml_collections import ConfigDict

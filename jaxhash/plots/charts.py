@@ -218,12 +218,14 @@ def alike_order(distances: Any) -> np.ndarray:
   from scipy.spatial import distance
 
   matrix = np.array(distances, float)
+  wanted = (
+    'distances must be a symmetric, finite matrix of at least two classes'
+  )
+  if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
+    raise ValueError(f'{wanted}, got {matrix.shape}')
   np.fill_diagonal(matrix, 0)
-  if matrix.ndim != 2 or not np.allclose(matrix, matrix.T) or len(matrix) < 2:
-    raise ValueError(
-      'distances must be a symmetric matrix of at least two classes, got '
-      f'{matrix.shape}'
-    )
+  if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T):
+    raise ValueError(f'{wanted}; these are not')
   condensed = distance.squareform(matrix, checks=False)
   return hierarchy.leaves_list(
     hierarchy.linkage(condensed, 'average', optimal_ordering=True)

@@ -160,7 +160,7 @@ def _draw_classes(
     matrices['similarity'] = similarity
   names = experiment.dataset.class_names
   order = np.arange(len(names))
-  if unlike is not None:
+  if matrices and unlike is not None:
     order = plots.alike_order(unlike)
   for name, matrix in matrices.items():
     with files.replacing(workdir / f'{name}.png') as part:

@@ -1,0 +1,36 @@
+"""The configs that come with the package: complete, and of one mould."""
+
+import pathlib
+
+import pytest
+
+from experiments import cells
+from experiments.configs import benchmark as benchmarks
+from jaxhash import lookup, training
+
+CONFIGS = pathlib.Path(benchmarks.__file__).parent
+METHODS = sorted(benchmarks.METHODS)
+
+
+def test_every_config_of_a_method_is_in_the_tables():
+  files = {p.stem for p in CONFIGS.glob('[!_]*.py')}
+  assert files - {'benchmark', 'common'} == set(METHODS)
+  known = set(lookup.known('jaxhash.methods'))
+  assert known - set(METHODS) == {'adalabelhash_semi'}
+
+
+@pytest.mark.parametrize('setting', sorted(benchmarks.TABLES))
+def test_a_table_is_complete(setting, monkeypatch):
+  config = benchmarks.get_config(setting)
+  table = cells.read_table(config)  # the scores are in results that there are
+  assert table['methods']
+  for name, run in table['methods'].items():
+    training.check_config(run)
+    assert run['method']['name'] == name
+    assert run['setting'] == setting
+    method = training.experiment.build_method(run)
+    assert method.width >= 1
+    assert set(run['stages']) <= {stage.name for stage in method.stages}
+  # What is not of a method is the same for all of a table.
+  for block in ('dataset', 'protocol', 'epochs', 'batch_size', 'measures'):
+    assert len({str(run[block]) for run in table['methods'].values()}) == 1
