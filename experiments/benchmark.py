@@ -22,6 +22,7 @@ a table at a time.
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -149,7 +150,7 @@ def _check_cells(
   wanted: Sequence[tuple[cells.Cell, str]],
 ) -> None:
   """Raises what would be wrong with the first seed of any cell."""
-  make = training.Maker()  # all are on the same data, loaded once
+  make = functools.partial(training.build, load=training.loading_once())
   digest = None
   for cell, shallow in wanted:
     if not cell.missing():

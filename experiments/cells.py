@@ -47,9 +47,7 @@ SHARED = (
   'measures',
   'evaluations',
 )
-
-
-KNOWN = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
+PARTS = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
 # What a score may be in.
 RESULTS = (
   'query_database',
@@ -73,12 +71,12 @@ def read_table(config: ConfigDict) -> dict[str, Any]:
     ValueError: there is more or less, or a score is in no result.
   """
   found = set(config)
-  if found != KNOWN:
+  if found != PARTS:
     raise ValueError(
-      f'a table has {", ".join(sorted(KNOWN))}; this config has '
+      f'a table has {", ".join(sorted(PARTS))}; this config has '
       f'{", ".join(sorted(found))}'
     )
-  table = {name: config[name] for name in KNOWN - {'methods'}}
+  table = {name: config[name] for name in PARTS - {'methods'}}
   table['scores'] = config.scores.to_dict()
   table['methods'] = {
     name: command_line.plain(run) for name, run in config.methods.items()
@@ -219,10 +217,9 @@ def run_shallow_cell(
   missing = cell.missing()
   if missing:
     say(f'{name}, {cell.bits} bits, seeds {", ".join(map(str, missing))}')
-  dataset = None
+  load = training.loading_once()
   for seed in missing:
-    experiment = training.build(shallow_run(cell, seed), dataset=dataset)
-    dataset = experiment.dataset
+    experiment = training.build(shallow_run(cell, seed), load=load)
     _write(cell, seed, training.evaluate_shallow(experiment, name, cell.bits))
 
 

@@ -26,6 +26,7 @@ from jaxhash.training.experiment import (
   Experiment,
   build,
   initial_state,
+  loading_once,
   make_mesh,
 )
 from jaxhash.training.groups import group_config, group_folder, seed_groups
@@ -39,7 +40,7 @@ from jaxhash.training.report import (
 )
 from jaxhash.training.saved import restore
 from jaxhash.training.scoring import Evaluation
-from jaxhash.training.stages import Maker, check_run, prepare, prepare_seeds
+from jaxhash.training.stages import check_run, prepare, prepare_seeds
 from jaxhash.training.state import TrainState, init_state, method_variables
 from jaxhash.training.step import make_encode_step, make_train_step
 from jaxhash.training.tasks import compile_step, seed_state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -30,6 +30,8 @@ __all__ = [
   'build',
   'build_method',
   'initial_state',
+  'load_dataset',
+  'loading_once',
   'make_mesh',
 ]
 
@@ -91,7 +93,7 @@ def build(
   mesh: Mesh | None = None,
   method: HashMethod | None = None,
   arrays: Mapping[str, Any] | None = None,
-  dataset: Dataset | None = None,
+  load: Callable[[Mapping[str, Any]], Dataset] | None = None,
 ) -> Experiment:
   """Builds a run from a config.
 
@@ -105,7 +107,7 @@ def build(
     mesh: the devices; all of them by default.
     method: in place of the config's, as for a stage of it.
     arrays: what earlier stages found out; `Info.arrays`.
-    dataset: the config's, where it has been loaded before.
+    load: gives the data set of a config; `load_dataset` by default.
 
   Returns:
     The run. Nothing has been compiled.
@@ -135,9 +137,7 @@ def build(
   lookup.call(
     metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
   )
-  if dataset is None:
-    dataset = _named(config, 'dataset')
-    check_dataset(dataset)
+  dataset = (load or load_dataset)(config)
   main, evaluations = evaluations_of(config, dataset)
   split = main.split
   dataset, distances = with_taxonomy(dataset, config['taxonomy'])
@@ -182,6 +182,40 @@ def build(
     mesh=mesh,
     num_steps=num_steps,
   )
+
+
+def load_dataset(config: Mapping[str, Any]) -> Dataset:
+  """The data set of a config, checked.
+
+  Raises:
+    ValueError: as for `build`.
+  """
+  dataset = _named(config, 'dataset')
+  check_dataset(dataset)
+  return dataset
+
+
+def loading_once() -> Callable[[Mapping[str, Any]], Dataset]:
+  """A `load` for `build` that remembers the data set that it loaded last.
+
+  Example:
+    >>> from jaxhash.training.config import default_config
+    >>> config, load = default_config().to_dict(), loading_once()
+    >>> first, second = (
+    ...   build({**config, 'seed': seed}, load=load) for seed in (0, 1)
+    ... )
+    >>> first.dataset.inputs is second.dataset.inputs
+    True
+  """
+  last: tuple[Any, Dataset] | None = None
+
+  def load(config: Mapping[str, Any]) -> Dataset:
+    nonlocal last
+    if last is None or last[0] != config['dataset']:
+      last = config['dataset'], load_dataset(config)
+    return last[1]
+
+  return load
 
 
 def build_method(config: Mapping[str, Any]) -> HashMethod:

@@ -61,17 +61,7 @@ def write_report(
   ranker = rank(experiment, state, encode)
   results = {**_results(experiment, ranker), **(notes or {})}
   name = _file_name(experiment, results, workdir, notes or {})
-  records = files.read_json_lines(workdir / files.METRICS)
-  folder, seeds = workdir, [experiment.config['seed']]
-  if (workdir / 'config.json').exists():
-    seeds = files.read_config(workdir)['seed']
-    if isinstance(seeds, list):
-      place = seeds.index(experiment.config['seed'])
-      folder = workdir / f'seed{seeds[place]}'
-      records = [
-        {k: v[place] if isinstance(v, list) else v for k, v in record.items()}
-        for record in records
-      ]
+  folder, records = _of_seed(experiment.config['seed'], workdir)
   files.write_json(folder / name, results)
   if pictures and name == RESULTS:
     _draw(experiment, ranker, results, records, folder)
@@ -97,6 +87,24 @@ def _results(experiment: Experiment, ranker: Ranker) -> dict[str, Any]:
     **ranker.results(),
     'versions': files.versions(),
   }
+
+
+def _of_seed(
+  seed: int, workdir: pathlib.Path
+) -> tuple[pathlib.Path, list[dict[str, Any]]]:
+  """Where the results of a seed are, and its log."""
+  records = files.read_json_lines(workdir / files.METRICS)
+  seeds: Any = seed
+  if (workdir / 'config.json').exists():
+    seeds = files.read_config(workdir)['seed']
+  if not isinstance(seeds, list):
+    return workdir, records
+  place = seeds.index(seed)
+  records = [
+    {k: v[place] if isinstance(v, list) else v for k, v in record.items()}
+    for record in records
+  ]
+  return workdir / f'seed{seed}', records
 
 
 def _file_name(

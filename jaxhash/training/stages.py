@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,11 +14,15 @@ from jax.sharding import Mesh
 
 from jaxhash.core import HashMethod, Variables
 from jaxhash.data.splits import split_digest
-from jaxhash.data.types import Dataset
 from jaxhash.training import workdir as files
 from jaxhash.training.config import check_config
 from jaxhash.training.encode import RowEncoder
-from jaxhash.training.experiment import Experiment, build, build_method
+from jaxhash.training.experiment import (
+  Experiment,
+  build,
+  build_method,
+  loading_once,
+)
 from jaxhash.training.groups import group_config, group_folder, seed_groups
 from jaxhash.training.loop import train_group
 from jaxhash.training.stage_files import (
@@ -30,7 +35,7 @@ from jaxhash.training.stage_files import (
   without_method_groups,
 )
 
-__all__ = ['Maker', 'check_run', 'prepare', 'prepare_seeds']
+__all__ = ['check_run', 'prepare', 'prepare_seeds']
 
 
 def prepare(
@@ -135,7 +140,7 @@ def prepare_seeds(
   if method.stages and not run_stages:
     folder = files.stages_folder(workdir)
   places = places_of(config, method, folder)
-  make = Maker(mesh)
+  make = functools.partial(build, mesh=mesh, load=loading_once())
   if places and run_stages:
     check_run({**config, 'seed': seeds[0]}, make=make)
     files.claim(workdir, group_config(config, seeds), stages=stages)
@@ -151,33 +156,6 @@ def prepare_seeds(
       check_same_rows(place, seed, digest)
     runs.append(run._replace(stage_reports=known.report))
   return runs
-
-
-class Maker:
-  """Calls `build` for runs on the same data, which are loaded once.
-
-  Args:
-    mesh: of the runs.
-
-  Example:
-    >>> from jaxhash.training.config import default_config
-    >>> make = Maker()
-    >>> first, second = (
-    ...   make({**default_config().to_dict(), 'seed': seed}) for seed in (0, 1)
-    ... )
-    >>> first.dataset.inputs is second.dataset.inputs
-    True
-  """
-
-  def __init__(self, mesh: Mesh | None = None):
-    self._mesh = mesh
-    self._dataset: Dataset | None = None
-
-  def __call__(self, config: Mapping[str, Any], **replacing: Any) -> Experiment:
-    """The run of a config; `replacing` are further arguments of `build`."""
-    run = build(config, mesh=self._mesh, dataset=self._dataset, **replacing)
-    self._dataset = run.dataset
-    return run
 
 
 def check_run(

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jaxhash import lookup
-from jaxhash.data.validate import check_dataset
-from jaxhash.training.config import NAMED
-from jaxhash.training.experiment import Experiment
+from jaxhash.training.experiment import Experiment, load_dataset
 from jaxhash.training.scoring import evaluations_of
 
 __all__ = ['transfer']
@@ -50,9 +47,7 @@ def transfer(
     >>> run.dataset.num_classes, len(run.split.query)
     (5, 10)
   """
-  package, kind = NAMED['dataset']
-  data = lookup.build(dict(dataset), package=package, kind=kind)
-  check_dataset(data)
+  data = load_dataset({'dataset': dataset})
   trained, given = experiment.dataset.inputs.shape[1:], data.inputs.shape[1:]
   if trained != given:
     raise ValueError(
