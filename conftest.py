@@ -7,15 +7,21 @@ os.environ['XLA_FLAGS'] = (
 )
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
+import atexit
 import hashlib
 import pathlib
+import shutil
 import tempfile
 
-# Many tests, and the processes that they start, compile the same programs.
-os.environ.setdefault(
-  'JAX_COMPILATION_CACHE_DIR',
-  f'{tempfile.gettempdir()}/jaxhash-{os.getuid()}-xla',
-)
+# Many tests, and the processes that they start, compile the same programs. JAX
+# never heals a file that was torn by kill -9: a new folder for every session.
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(
+    prefix='jaxhash-xla-'
+  )
+  atexit.register(
+    shutil.rmtree, os.environ['JAX_COMPILATION_CACHE_DIR'], ignore_errors=True
+  )
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.05')
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import pathlib
 import time
+import zipfile
 
 import jax
 import jax.numpy as jnp
@@ -81,13 +82,24 @@ def _read(path: pathlib.Path) -> np.ndarray:
   Raises:
     ValueError: the file has none.
   """
-  arrays = np.load(path)
-  if 'similarity' not in getattr(arrays, 'files', ()):
+  try:
+    with path.open('rb') as f, np.load(f) as arrays:
+      similarity = arrays['similarity']
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
     raise ValueError(
-      f'{path} has no array "similarity"; it is the arrays.npz of a finished '
-      'stage "classifier" of SHC that has one'
+      f'{path} has no array "similarity" ({e}); wanted the arrays.npz of a '
+      'finished stage "classifier" of SHC'
+    ) from e
+  if (
+    similarity.ndim != 2
+    or similarity.shape[0] != similarity.shape[1]
+    or not np.isfinite(similarity).all()
+  ):
+    raise ValueError(
+      f'the similarity must be finite, [classes, classes]; {path} has '
+      f'{list(similarity.shape)}'
     )
-  return arrays['similarity']
+  return similarity
 
 
 if __name__ == '__main__':

@@ -20,7 +20,7 @@ from absl import flags
 
 from experiments import command_line
 from jaxhash import training
-from jaxhash.training.workdir import TIMING, read_json_lines
+from jaxhash.training import logs
 
 flags.adopt_module_key_flags(command_line)
 CONFIG = command_line.config_flag(
@@ -48,11 +48,12 @@ def main() -> None:
     seconds = [_seconds(way, root / name) for way, name in zip(groups, 'ab')]
   steps = experiments[0].num_steps
   (together, without), (in_turn, in_turn_without) = seconds
+  ratio = f'{in_turn_without / without:.2f}' if without else 'one log line'
   print(
     f'{config["method"]["name"]}, {SEEDS.value} seeds, {steps} steps, '
     f'{jax.default_backend()}: together {together:.1f} s ({without:.1f}), one '
     f'after another {in_turn:.1f} s ({in_turn_without:.1f}), '
-    f'{in_turn / together:.2f} ({in_turn_without / without:.2f}) times as fast'
+    f'{in_turn / together:.2f} ({ratio}) times as fast'
   )
 
 
@@ -63,7 +64,7 @@ def _seconds(
   start, later = time.monotonic(), 0.0
   for i, group in enumerate(groups):
     training.train_group(group, folder / str(i))
-    records = read_json_lines(folder / str(i) / TIMING)
+    records = logs.read(folder / str(i) / logs.TIMING)
     later += sum(record['seconds'] for record in records[1:])
   return time.monotonic() - start, later
 

@@ -12,27 +12,25 @@ A cell is finished when its JSON is there; it is written whole or not at all.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 
-from experiments import command_line
 from jaxhash import training
 from jaxhash.core import Encoder, Outputs
+from jaxhash.data.types import Dataset
 from jaxhash.training import workdir as files
 
 __all__ = [
   'Cell',
   'no_encoder',
   'read_cells',
-  'read_table',
   'run_cell',
-  'run_shallow_cell',
   'shallow_config',
   'shallow_run',
 ]
@@ -47,58 +45,6 @@ SHARED = (
   'measures',
   'evaluations',
 )
-PARTS = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
-# What a score may be in.
-RESULTS = (
-  'query_database',
-  'query_database_without_train',
-  'transductive',
-  'val',
-  'evaluations',
-)
-
-
-def read_table(config: ConfigDict) -> dict[str, Any]:
-  """The plain values of a table's config.
-
-  Args:
-    config: with `methods` by name, `bits`, `seeds`, `shallow` and `scores`.
-
-  Returns:
-    The same; each method's config has the changes of `--set`.
-
-  Raises:
-    ValueError: there is more or less, or a score is in no result.
-  """
-  found = set(config)
-  if found != PARTS:
-    raise ValueError(
-      f'a table has {", ".join(sorted(PARTS))}; this config has '
-      f'{", ".join(sorted(found))}'
-    )
-  table = {name: config[name] for name in PARTS - {'methods'}}
-  table['scores'] = config.scores.to_dict()
-  table['methods'] = {
-    name: command_line.plain(run) for name, run in config.methods.items()
-  }
-  if not isinstance(table['seeds'], int) or table['seeds'] < 1:
-    raise ValueError(f'seeds must be at least 1, got {table["seeds"]!r}')
-  if not table['bits'] or not table['methods'] or not table['scores']:
-    raise ValueError('a table needs at least one of bits, methods and scores')
-  further = {
-    name for run in table['methods'].values() for name in run['evaluations']
-  }
-  for score, path in table['scores'].items():
-    first, *rest = path.split('.')
-    if first not in RESULTS or (
-      first == 'evaluations' and (len(rest) < 2 or rest[0] not in further)
-    ):
-      raise ValueError(
-        f'scores.{score} is {path!r}, which no result has; wanted a path such '
-        f'as query_database.mAP, after one of {", ".join(RESULTS)}; further '
-        f'evaluations: {", ".join(sorted(further)) or "none"}'
-      )
-  return table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +57,7 @@ class Cell:
     bits: bits of a code.
     config: of the run, nested plain values; its seed does not count.
     seeds: wanted.
+    shallow: whether the method is one of `jaxhash.shallow`.
   """
 
   folder: pathlib.Path
@@ -118,6 +65,7 @@ class Cell:
   bits: int
   config: Mapping[str, Any]
   seeds: tuple[int, ...]
+  shallow: bool = False
 
   def path(self, seed: int) -> pathlib.Path:
     """The results of a seed."""
@@ -146,21 +94,48 @@ class Cell:
       files.check_same_config(saved, {**self.config, 'seed': seed}, path)
     return missing
 
-  def check_rows(self, digest: str) -> None:
-    """Checks that the first seed, if finished, was scored on these rows.
+  def check(
+    self, *, load: Callable[[Mapping[str, Any]], Dataset]
+  ) -> training.Experiment:
+    """Checks as far as can be that the cell can be run, before it is.
 
     Args:
-      digest: of its split.
+      load: of `training.build`.
+
+    Returns:
+      The run of the first seed, as far as it can be built.
+
+    Raises:
+      ValueError: its config is wrong.
+      WorkdirError: a group of seeds was begun with another config.
+    """
+    seed = self.seeds[0]
+    if self.shallow:
+      run = training.build(shallow_run(self, seed), load=load)
+      training.check_shallow(run, self.method, self.bits)
+      return run
+    for seeds in training.seed_groups(self.runs, self.missing()):
+      path = training.group_folder(self.runs, seeds)
+      if (path / 'config.json').exists():
+        begun = training.group_config(self.config, seeds)
+        files.check_same_config(training.read_config(path), begun, path)
+    make = functools.partial(training.build, load=load)
+    return training.check_run({**self.config, 'seed': seed}, make=make)
+
+  def check_data(self, digest: str) -> None:
+    """Checks that the first seed, if finished, was scored on these data.
+
+    Args:
+      digest: `data_digest` of its split and data set.
 
     Raises:
       WorkdirError: the data have changed since.
     """
     path = self.path(self.seeds[0])
-    if path.exists() and _read(path)['split_digest'] != digest:
+    if path.exists() and _read(path)['data_digest'] != digest:
       raise training.WorkdirError(
-        f'{path} was scored on other data [{_read(path)["split_digest"]}], '
-        f'the data now give [{digest}]: rows, their order or their labels have '
-        'changed'
+        f'{path} was scored on other data [{_read(path)["data_digest"]}], '
+        f'the data now give [{digest}]: inputs, labels or rows have changed'
       )
 
 
@@ -176,51 +151,71 @@ def run_cell(
 ) -> None:
   """Trains and scores the seeds of a cell that are not finished.
 
+  Where the loss of a seed is not finite, the seeds that were trained with it
+  are trained alone.
+
   Args:
     cell: what is wanted.
     progress: whether to show progress bars.
     together: how many seeds are trained by one step at most.
     say: takes a line for each group of seeds.
+
+  Raises:
+    NonFiniteLossError: of some seeds; the others are finished.
+    RunError: as for `training.train`.
   """
   missing = cell.missing()
-  for seeds in training.seed_groups(cell.runs, missing, most=together):
-    say(f'{cell.method}, {cell.bits} bits, seeds {", ".join(map(str, seeds))}')
-    workdir = training.group_folder(cell.runs, seeds)
-    experiments = training.prepare_seeds(
-      cell.config,
-      seeds,
-      workdir,
-      stages=cell.folder / 'stages',
-      progress=progress,
-      say=say,
-    )
-    states = training.train_group(
-      experiments, workdir, progress=progress, say=say
-    )
-    encode = training.RowEncoder(experiments[0])
-    for seed, experiment, state in zip(seeds, experiments, states):
-      if seed in missing:
-        results = training.results_of(experiment, state, encode.of(experiment))
-        _write(cell, seed, results)
+  say_group = f'{cell.method}, {cell.bits} bits, seeds '
+  if cell.shallow:
+    say(say_group + ', '.join(map(str, missing)))
+    return _run_shallow(cell, missing)
+  groups = training.seed_groups(cell.runs, missing, most=together)
+  failures: list[str] = []
+  while groups:
+    seeds = groups.pop(0)
+    say(say_group + ', '.join(map(str, seeds)))
+    try:
+      _run_group(cell, seeds, progress, say)
+    except training.NonFiniteLossError as e:
+      if len(seeds) > 1:
+        say(f'{e}; each seed is trained alone')
+        groups = [[seed] for seed in seeds if seed in missing] + groups
+      else:
+        failures.append(f'seed {seeds[0]}: {e}')
+  if failures:
+    raise training.NonFiniteLossError('; '.join(failures))
 
 
-def run_shallow_cell(
-  cell: Cell, name: str, *, say: Callable[[str], None]
+def _run_group(
+  cell: Cell,
+  seeds: Sequence[int],
+  progress: bool,
+  say: Callable[[str], None],
 ) -> None:
-  """Fits and scores a shallow method for the seeds that are not finished.
+  workdir = training.group_folder(cell.runs, seeds)
+  experiments = training.prepare_seeds(
+    cell.config,
+    seeds,
+    workdir,
+    stages=cell.folder / 'stages',
+    progress=progress,
+    say=say,
+  )
+  states = training.train_group(
+    experiments, workdir, progress=progress, say=say
+  )
+  encode = training.RowEncoder(experiments[0])
+  for seed, experiment, state in zip(seeds, experiments, states):
+    if not cell.path(seed).exists():
+      results = training.results_of(experiment, state, encode.of(experiment))
+      _write(cell, seed, results)
 
-  Args:
-    cell: what is wanted; its config names the data and the split.
-    name: of a module in `jaxhash.shallow`.
-    say: takes a line for each group of seeds.
-  """
-  missing = cell.missing()
-  if missing:
-    say(f'{name}, {cell.bits} bits, seeds {", ".join(map(str, missing))}')
+
+def _run_shallow(cell: Cell, seeds: Sequence[int]) -> None:
   load = training.loading_once()
-  for seed in missing:
-    experiment = training.build(shallow_run(cell, seed), load=load)
-    _write(cell, seed, training.evaluate_shallow(experiment, name, cell.bits))
+  for seed in seeds:
+    run = training.build(shallow_run(cell, seed), load=load)
+    _write(cell, seed, training.evaluate_shallow(run, cell.method, cell.bits))
 
 
 def shallow_config(
@@ -265,7 +260,7 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
   """The results of a cell."""
   try:
     saved = json.loads(path.read_text())
-    _ = saved['config'], saved['split_digest']
+    _ = saved['config'], saved['data_digest']
   except (OSError, ValueError, KeyError, TypeError) as e:
     raise training.WorkdirError(
       f'{path} cannot be read ({e}): remove it, and its scores are computed '

@@ -44,6 +44,8 @@ def main() -> None:
   """Prints one line for each run, and their mean."""
   if WORKDIRS.value is None or TAXONOMY.value is None:
     command_line.fail('--workdirs=GLOB and --taxonomy=FILE are needed')
+  if command_line.SET.value:
+    command_line.fail('--set: a run is looked at as it was trained')
   folders = [pathlib.Path(p) for p in sorted(glob.glob(WORKDIRS.value))]
   if not folders:
     command_line.fail(f'no folder is called {WORKDIRS.value}')
@@ -52,7 +54,7 @@ def main() -> None:
   tree_distances = taxonomy.distances(tree)
   rhos = []
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
-  for folder, seed in [(f, s) for f in folders for s in _seeds(f)]:
+  for folder, seed in [(f, s) for f in folders for s in training.seeds_of(f)]:
     name = f'{folder}, seed {seed}'
     config = command_line.plain(ConfigDict(training.read_config(folder)))
     config['seed'] = seed
@@ -89,11 +91,6 @@ def main() -> None:
       )
     )
   print('mean, ' + ', '.join(f'{r:.3f}' for r in np.mean(rhos, axis=0)))
-
-
-def _seeds(folder: pathlib.Path) -> list[int]:
-  seeds = training.read_config(folder)['seed']
-  return seeds if isinstance(seeds, list) else [seeds]
 
 
 def confusion(experiment: training.Experiment) -> np.ndarray:

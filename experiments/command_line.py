@@ -17,6 +17,7 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from jaxhash.training import InterruptedRunError, RunError
+from jaxhash.training.config import NAMED
 
 DETERMINISTIC = '--xla_gpu_deterministic_ops=true'
 
@@ -35,8 +36,9 @@ SET = flags.DEFINE_multi_string(
   'set',
   [],
   'BLOCK.NAME=VALUE changes or adds an argument, such as method.margin=4.0 or '
-  'evaluation.at=1000; BLOCK.name=NAME also drops the arguments of what it '
-  'takes the place of. VALUE is JSON, or text. May be given several times.',
+  'evaluation.at=1000; the name of a data set, protocol, method or encoder '
+  'also drops the arguments of what it takes the place of. VALUE is JSON, or '
+  'text. May be given several times.',
 )
 WRONG_FLAG = (
   AttributeError,
@@ -174,7 +176,7 @@ def _set(config: ConfigDict, change: str) -> None:
   if block is config and last not in config:
     fail(f'--set={change}: the config has no {last!r}; it has {list(config)}')
   with block.unlocked():
-    if last == 'name':
+    if last == 'name' and outer and outer[-1] in NAMED:
       for old in list(block):
         del block[old]
     try:

@@ -9,8 +9,9 @@ latest is the default, and `--seed` one of several seeds that were trained
 together, as in runs/METHOD/BITS/seeds-A-B of a table. Scores by other rules go
 to results-DIGEST.json, those of an earlier step to results-stepN.json.
 
-On another data set, whose classes may be others, with the statistics of the
-head fitted to its database, as in table 6 of OrthoHash's supplement:
+On another data set, here one with official parts, whose classes may be others,
+with the statistics of the head fitted to its database, as in table 6 of
+OrthoHash's supplement:
 
   python -m experiments.evaluate --workdir=runs/own --transfer=FOLDER \\
       --set=protocol.name=official --fit_norm
@@ -40,6 +41,7 @@ TRANSFER = flags.DEFINE_string(
   "on; --set=protocol.name=NAME says by which protocol, if not by the run's.",
 )
 SCORING = ('evaluation.', 'measures.', 'evaluations.', 'taxonomy=')
+TRANSFERRING = ('evaluation.', 'measures.', 'protocol.')
 FIT_NORM = flags.DEFINE_bool(
   'fit_norm',
   False,
@@ -59,13 +61,13 @@ def main() -> None:
   workdir = command_line.folder(WORKDIR)
   if PICTURES.value:
     command_line.prepare(plots.check_installed)
-  allowed = (*SCORING, 'protocol.') if TRANSFER.value else SCORING
+  allowed = TRANSFERRING if TRANSFER.value else SCORING
   for change in command_line.SET.value:
     if not change.startswith(allowed):
       command_line.fail(f'--set={change}: a run is evaluated as it was trained')
   saved = training.read_config(workdir)
   config = command_line.plain(ConfigDict(saved))
-  config['seed'] = _seed(workdir, saved['seed'])
+  config['seed'] = _seed(workdir)
   trained = {**config, 'protocol': saved['protocol']}
   experiment = command_line.prepare(
     lambda: training.prepare(trained, workdir, run_stages=False)
@@ -98,14 +100,14 @@ def main() -> None:
   print(training.results_table(results))
 
 
-def _seed(workdir: pathlib.Path, seeds: int | list[int]) -> int:
+def _seed(workdir: pathlib.Path) -> int:
   """The seed to score, of a run that has one or several."""
-  several = seeds if isinstance(seeds, list) else [seeds]
-  if SEED.value is None and len(several) == 1:
-    return several[0]
-  if SEED.value not in several:
+  seeds = training.seeds_of(workdir)
+  if SEED.value is None and len(seeds) == 1:
+    return seeds[0]
+  if SEED.value not in seeds:
     command_line.fail(
-      f'{workdir} has the seeds {", ".join(map(str, several))}: choose one by '
+      f'{workdir} has the seeds {", ".join(map(str, seeds))}: choose one by '
       '--seed'
     )
   return SEED.value

@@ -12,6 +12,7 @@ from scipy import stats
 
 __all__ = [
   'Row',
+  'check_scores',
   'interval',
   'markdown',
   'paired_p_values',
@@ -156,6 +157,34 @@ def rows_of(cells: Cells, scores: Mapping[str, str]) -> list[Row]:
   return rows
 
 
+def check_scores(results: Mapping[str, Any], scores: Mapping[str, str]) -> None:
+  """Checks that a cell has the scores of a table.
+
+  Args:
+    results: of a cell.
+    scores: as for `rows_of`.
+
+  Raises:
+    ValueError: it has what a path begins with, but no number at its end; the
+      message names the numbers there.
+
+  Example:
+    >>> check_scores({'val': {'mAP': 0.5}}, {'of val': 'val.map'})
+    Traceback (most recent call last):
+      ...
+    ValueError: the score 'of val' is val.map; the numbers of val are mAP
+  """
+  for score, path in scores.items():
+    block, _, _ = path.rpartition('.')
+    found = _lookup(results, block) if block else results
+    if isinstance(found, Mapping) and _number(results, path) is None:
+      numbers = [name for name in found if _number(found, name) is not None]
+      raise ValueError(
+        f'the score {score!r} is {path}; the numbers of {block} are '
+        f'{", ".join(numbers)}'
+      )
+
+
 def markdown(rows: Sequence[Row]) -> str:
   """A Markdown table for each score: methods down, bits across.
 
@@ -229,15 +258,21 @@ def _falling(mean: float) -> float:
   return float('inf') if np.isnan(mean) else -mean
 
 
-def _number(results: Any, path: str) -> float | None:
-  """A number in nested results; None if there is none."""
+def _lookup(results: Any, path: str) -> Any:
+  """What is at a path in nested results; None if there is nothing."""
   for name in path.split('.'):
     if not isinstance(results, Mapping) or name not in results:
       return None
     results = results[name]
-  if isinstance(results, bool) or not isinstance(results, int | float):
+  return results
+
+
+def _number(results: Any, path: str) -> float | None:
+  """The number at a path in nested results; None if there is none."""
+  found = _lookup(results, path)
+  if isinstance(found, bool) or not isinstance(found, int | float):
     return None
-  return float(results)
+  return float(found)
 
 
 def _check_same_rows(cells: Cells, methods: Sequence[str], bits: int) -> None:

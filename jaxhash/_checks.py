@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -78,9 +79,11 @@ def _check(
   values: dict[str, float], good: Callable[[float], bool], wanted: str
 ) -> None:
   wrong = [
-    f'{name} must be {wanted} and finite, got {value}'
+    f'{name} must be {wanted} and finite, got {value!r}'
     for name, value in values.items()
-    if not (good(value) and math.isfinite(value))
+    if isinstance(value, bool)
+    or not isinstance(value, numbers.Real)
+    or not (good(float(value)) and math.isfinite(value))
   ]
   if wrong:
     raise ValueError('; '.join(wrong))

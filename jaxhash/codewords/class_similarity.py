@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Num
-from scipy import stats
 
 __all__ = [
   'class_similarity',
@@ -207,6 +206,8 @@ def rank_correlation(
     >>> rank_correlation(words, alike)
     1.0
   """
+  from scipy import stats
+
   words = np.asarray(codewords).astype(np.int32)
   pairs = np.triu_indices(len(words), 1)
   nearness, alike = (words @ words.T)[pairs], np.asarray(similarity)[pairs]

@@ -8,9 +8,15 @@ import zipfile
 
 import numpy as np
 
-from jaxhash.data.types import Split
+from jaxhash.data.types import Dataset, Split
 
-__all__ = ['check_split', 'load_split', 'save_split', 'split_digest']
+__all__ = [
+  'check_split',
+  'data_digest',
+  'load_split',
+  'save_split',
+  'split_digest',
+]
 
 PARTS = ('train', 'val', 'query', 'database')
 
@@ -111,36 +117,66 @@ def split_digest(split: Split, labels: np.ndarray) -> str:
   return digest.hexdigest()[:12]
 
 
+def data_digest(split: Split, dataset: Dataset) -> str:
+  """Digits that tell the data of two runs apart: rows, labels and inputs.
+
+  Args:
+    split: the rows of every part.
+    dataset: the rows themselves.
+
+  Returns:
+    `split_digest`, a hyphen, and the same of the shape, the dtype and 256
+    evenly spread rows of the inputs: a change of others goes unnoticed.
+
+  Example:
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> rows = np.arange(3, dtype=np.int32)
+    >>> a, b = clusters(seed=0), clusters(seed=1)
+    >>> split = Split('p', rows, rows, rows, rows)
+    >>> data_digest(split, a) == data_digest(split, b)
+    False
+  """
+  inputs = dataset.inputs
+  count = inputs.shape[0]
+  rows = np.unique(np.linspace(0, count - 1, min(count, 256)).astype(int))
+  sample = np.ascontiguousarray(inputs[rows])
+  digest = hashlib.sha256(f'{inputs.shape} {sample.dtype.str} '.encode())
+  digest.update(sample.tobytes())
+  labels = split_digest(split, dataset.labels)
+  return f'{labels}-{digest.hexdigest()[:12]}'
+
+
 def save_split(
   split: Split,
   path: str | os.PathLike[str],
-  *,
-  labels: np.ndarray,
-  ids: np.ndarray | None = None,
+  dataset: Dataset,
 ) -> None:
   """Saves the rows of every part as an .npz file, under exactly that name.
 
   Args:
     split: the rows.
     path: of the file.
-    labels: of the data set; the file has the `digest` of split and labels.
-    ids: the user's own names of all rows `[n]`; the file then has those of
-      each part too, as `train_ids` and so on.
+    dataset: the rows; the file has the `data_digest`, and where the data set
+      has the user's own names of its rows, those of each part too, as
+      `train_ids` and so on.
 
   Example:
     >>> import tempfile
-    >>> rows = np.arange(3, dtype=np.int32)
+    >>> from jaxhash.data.sources.synthetic import clusters
+    >>> rows, dataset = np.arange(3, dtype=np.int32), clusters()
     >>> split = Split('p', rows[:2], rows[:0], rows[2:], rows[:2])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...   save_split(split, f'{folder}/split.npz', labels=rows)
+    ...   save_split(split, f'{folder}/split.npz', dataset)
     ...   loaded, digest = load_split(f'{folder}/split.npz')
-    >>> loaded.query.tolist(), digest == split_digest(split, rows)
+    >>> loaded.query.tolist(), digest == data_digest(split, dataset)
     ([2], True)
   """
   arrays = {k: v for k, v in split._asdict().items() if v is not None}
-  if ids is not None:
-    arrays |= {f'{part}_ids': ids[getattr(split, part)] for part in PARTS}
-  arrays['digest'] = split_digest(split, labels)
+  if dataset.ids is not None:
+    arrays |= {
+      f'{part}_ids': dataset.ids[getattr(split, part)] for part in PARTS
+    }
+  arrays['digest'] = data_digest(split, dataset)
   with open(path, 'wb') as f:
     np.savez_compressed(f, **arrays)
 
@@ -152,7 +188,7 @@ def load_split(path: str | os.PathLike[str]) -> tuple[Split, str]:
     path: of the file.
 
   Returns:
-    The split, and the digest of the split and the labels it was saved with.
+    The split, and the `data_digest` that it was saved with.
 
   Raises:
     ValueError: the file is missing or holds anything else.

@@ -45,4 +45,9 @@ from jaxhash.training.state import TrainState, init_state, method_variables
 from jaxhash.training.step import make_encode_step, make_train_step
 from jaxhash.training.tasks import compile_step, seed_state
 from jaxhash.training.transfer import transfer
-from jaxhash.training.workdir import locked, read_config, write_text
+from jaxhash.training.workdir import (
+  locked,
+  read_config,
+  seeds_of,
+  write_text,
+)

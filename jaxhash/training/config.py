@@ -103,8 +103,8 @@ def default_config() -> ConfigDict:
 def merge(config: ConfigDict, changes: Mapping[str, Any]) -> None:
   """Changes a config in place, block by block.
 
-  A block keeps what the changes do not say; one that gets another `name` loses
-  the arguments of the one before.
+  A block keeps what the changes do not say; but a data set, protocol, method or
+  encoder that gets another `name` loses the arguments of the one before.
 
   Args:
     config: changed in place.
@@ -127,9 +127,9 @@ def merge(config: ConfigDict, changes: Mapping[str, Any]) -> None:
     of_settings = isinstance(value, Mapping | ConfigDict)
     if isinstance(block, ConfigDict) and not of_settings:
       raise ValueError(f'{name} must hold settings, got {value!r}')
-    if isinstance(block, ConfigDict) and value.get(
-      'name', block.get('name')
-    ) == block.get('name'):
+    if isinstance(block, ConfigDict) and not (
+      name in NAMED and value.get('name', block.get('name')) != block['name']
+    ):
       merge(block, value)
       continue
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ def seed_groups(
 ) -> list[list[int]]:
   """Which seeds to train together: first those that were begun, as they were.
 
+  A group is begun once it has a checkpoint.
+
   Args:
     folder: of the groups.
     seeds: wanted.
@@ -41,8 +44,11 @@ def seed_groups(
   """
   groups, left = [], list(seeds)
   for path in sorted(folder.glob('seeds-*')):
+    if not re.fullmatch(r'seeds(-\d+)+', path.name):
+      continue
     begun = [int(seed) for seed in path.name.split('-')[1:]]
-    if set(begun) & set(left):
+    saved = any(p.name.isdigit() for p in path.glob('checkpoints/*'))
+    if saved and set(begun) & set(left):
       groups.append(begun)
       left = [seed for seed in left if seed not in begun]
   most = most or len(left) or 1

@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from jaxhash.training import logs
 from jaxhash.training import workdir as files
 from jaxhash.training.checkpoints import Checkpoints
 from jaxhash.training.encode import RowEncoder
@@ -169,8 +170,8 @@ def _start(
     state, step = restored, int(restored.step)
     say(f'going on from step {step}')
   checkpoints.set_aside(after=step)
-  for name in (files.METRICS, files.TIMING):
-    files.truncate_json_lines(workdir / name, step)
+  for name in (logs.METRICS, logs.TIMING):
+    logs.truncate(workdir / name, step)
   return state
 
 
@@ -212,9 +213,9 @@ class _Run:
           record = {k: np.asarray(v).tolist() for k, v in metrics.items()}
           seconds = time.monotonic() - clock
           rate = (done - counted) * rows / seconds
-          self._append(files.METRICS, done, record)
+          self._append(logs.METRICS, done, record)
           timing = {'seconds': seconds, 'images_per_second': rate}
-          self._append(files.TIMING, done, timing)
+          self._append(logs.TIMING, done, timing)
           bar.set_postfix_str(
             f'loss {np.mean(record["loss"]):.4f}, {rate:,.0f} images/s'
           )
@@ -222,7 +223,7 @@ class _Run:
         if done % config['eval_every'] == 0 and done < last:
           scores = task.validate(state)
           if scores:
-            self._append(files.METRICS, done, scores)
+            self._append(logs.METRICS, done, scores)
           clock, counted = time.monotonic(), done
         if end or stopped or done % config['checkpoint_every'] == 0:
           self._check(state, done)
@@ -232,7 +233,7 @@ class _Run:
     return state
 
   def _append(self, name: str, step: int, values: dict[str, Any]) -> None:
-    files.append_json_line(self._workdir / name, {'step': step, **values})
+    logs.append(self._workdir / name, {'step': step, **values})
 
   def _check(self, state: TrainState, done: int) -> None:
     """Stops at a non-finite loss, by taking the failed step once more."""

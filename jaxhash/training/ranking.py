@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxhash import metrics, search, similarity
 from jaxhash.core import Outputs
-from jaxhash.data.splits import split_digest
+from jaxhash.data.splits import data_digest, split_digest
 from jaxhash.data.types import Split
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.experiment import Experiment
@@ -127,6 +127,7 @@ class Ranker:
     results: dict[str, Any] = {
       'split': split.protocol,
       'split_digest': split_digest(split, self._labels),
+      'data_digest': data_digest(split, self._experiment.dataset),
       'query_database': self.score(split.query, split.database),
     }
     unseen = np.setdiff1d(split.database, split.train)

@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxhash import plots, search
 from jaxhash.data.types import Dataset
+from jaxhash.training import logs
 from jaxhash.training import workdir as files
 from jaxhash.training.encode import RowEncoder
 from jaxhash.training.experiment import Experiment
@@ -93,11 +94,10 @@ def _of_seed(
   seed: int, workdir: pathlib.Path
 ) -> tuple[pathlib.Path, list[dict[str, Any]]]:
   """Where the results of a seed are, and its log."""
-  records = files.read_json_lines(workdir / files.METRICS)
-  seeds: Any = seed
-  if (workdir / 'config.json').exists():
-    seeds = files.read_config(workdir)['seed']
-  if not isinstance(seeds, list):
+  records = logs.read(workdir / logs.METRICS)
+  claimed = (workdir / 'config.json').exists()
+  seeds = files.seeds_of(workdir) if claimed else [seed]
+  if len(seeds) == 1:
     return workdir, records
   place = seeds.index(seed)
   records = [

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from absl import logging
 
-from jaxhash.data.splits import load_split, save_split, split_digest
+from jaxhash.data.splits import data_digest, load_split, save_split
 from jaxhash.training import workdir as files
 from jaxhash.training.checkpoints import Checkpoints
 from jaxhash.training.errors import WorkdirError
@@ -38,13 +38,12 @@ def restore(
 
   Raises:
     CheckpointError: no checkpoint can be read.
-    WorkdirError: the run was trained on other rows or labels, or has not the
-      seed of the experiment.
+    WorkdirError: the run was trained on other data, or has not the seed of the
+      experiment.
   """
-  seeds = files.read_config(workdir)['seed']
-  seed = experiment.config['seed']
-  several = isinstance(seeds, list)
-  if seed not in (seeds if several else [seeds]):
+  seeds = files.seeds_of(workdir)
+  seed, several = experiment.config['seed'], len(seeds) > 1
+  if seed not in seeds:
     raise WorkdirError(f'{workdir} has no seed {seed}; it has {seeds}')
   state = initial_state(experiment)
   if several:
@@ -77,15 +76,14 @@ def save_splits(
     RunError: a file cannot be written.
   """
   for experiment, path in _paths(experiments, workdir):
-    dataset = experiment.dataset
     with files.replacing(path) as part:
-      save_split(experiment.split, part, labels=dataset.labels, ids=dataset.ids)
+      save_split(experiment.split, part, experiment.dataset)
 
 
 def check_splits(
   experiments: Sequence[Experiment], workdir: pathlib.Path
 ) -> None:
-  """Checks that rows and labels of all seeds are what they were.
+  """Checks that rows, labels and inputs of all seeds are what they were.
 
   Raises:
     WorkdirError: they are not, or a file cannot be read.
@@ -104,16 +102,16 @@ def _paths(
 
 
 def _check_split(experiment: Experiment, path: pathlib.Path) -> None:
-  """Raises where the run was trained on other rows, or other labels."""
+  """Raises where the run was trained on other rows, labels or inputs."""
   try:
     saved, digest = load_split(path)
   except ValueError as e:
     raise WorkdirError(str(e)) from e
-  now = split_digest(experiment.split, experiment.dataset.labels)
+  now = data_digest(experiment.split, experiment.dataset)
   if now != digest:
     raise WorkdirError(
       f'{path.parent} was trained on other data: its {path.name} is '
       f'{saved.protocol} [{digest}], the data now give '
-      f'{experiment.split.protocol} [{now}]: rows, their order or their labels '
-      'have changed'
+      f'{experiment.split.protocol} [{now}]: inputs, labels or '
+      'rows have changed'
     )

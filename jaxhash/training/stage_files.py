@@ -27,9 +27,10 @@ from jaxhash.training.errors import WorkdirError
 
 __all__ = [
   'Place',
-  'check_same_rows',
+  'check_same_data',
   'found',
   'is_finished',
+  'matters',
   'places_of',
   'save',
   'without_method_groups',
@@ -38,7 +39,15 @@ __all__ = [
 ARRAYS = 'arrays.npz'
 REPORT = 'report.json'
 # How the run is scored is not of a stage, nor is what only its method has.
-UNSCORED = ('evaluation', 'measures', 'evaluations', 'stages')
+UNSCORED = ('evaluation', 'measures', 'evaluations', 'taxonomy', 'stages')
+# What can change no result.
+IDLE = (
+  'setting',
+  'log_every',
+  'eval_every',
+  'checkpoint_every',
+  'keep_checkpoints',
+)
 # A stage is of the rows of the run.
 FIXED = ('seed', 'dataset', 'protocol', 'taxonomy', 'method', 'stages')
 
@@ -89,7 +98,7 @@ def places_of(
   places = []
   for i, stage in enumerate(method.stages):
     merged = _stage_config(config, method.stages[: i + 1])
-    text = json.dumps(merged, sort_keys=True)
+    text = json.dumps(matters(merged), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     places.append(Place(stage, i, merged, folder / f'{stage.name}-{digest}'))
   return places
@@ -135,6 +144,11 @@ def _stage_config(
   return json.loads(json.dumps(plain))
 
 
+def matters(config: Mapping[str, Any]) -> dict[str, Any]:
+  """A config without what can change no result, such as how often to log."""
+  return {k: v for k, v in config.items() if k not in IDLE}
+
+
 def without_method_groups(config: Mapping[str, Any]) -> dict[str, Any]:
   """The optimiser of a config, less what is of the method's parameters."""
   optimizer = config['optimizer']
@@ -149,12 +163,12 @@ def is_finished(place: Place, seed: int) -> bool:
 
 
 def save(place: Place, seed: int, result: StageResult, digest: str) -> None:
-  """Saves what a stage found out from the rows of a digest.
+  """Saves what a stage found out from the data of a digest.
 
   Raises:
     RunError: a file cannot be written.
   """
-  report = {'split_digest': digest, 'report': result.report}
+  report = {'data_digest': digest, 'report': result.report}
   files.write_json(place.of(seed) / REPORT, report)
   with files.replacing(place.of(seed) / ARRAYS) as part:  # last: "finished"
     np.savez_compressed(part, **result.arrays)
@@ -186,20 +200,22 @@ def _report(folder: pathlib.Path) -> dict[str, Any]:
   path = folder / REPORT
   try:
     saved = json.loads(path.read_text())
-    return {name: saved[name] for name in ('split_digest', 'report')}
+    return {name: saved[name] for name in ('data_digest', 'report')}
   except (OSError, ValueError, KeyError, TypeError) as e:
     raise WorkdirError(f'{path} cannot be read: {e}') from e
 
 
-def check_same_rows(place: Place, seed: int, digest: str) -> None:
-  """Checks that a stage was run on the rows of a digest.
+def check_same_data(places: Sequence[Place], seed: int, digest: str) -> None:
+  """Checks that stages were run on the data of a digest.
 
   Raises:
-    WorkdirError: it was not.
+    WorkdirError: one of them was not.
   """
-  saved = _report(place.of(seed))['split_digest']
-  if saved != digest:
-    raise WorkdirError(
-      f'{place.of(seed)} was computed from other data [{saved}], the data now '
-      f'give [{digest}]: rows, their order or their labels have changed'
-    )
+  for place in places:
+    saved = _report(place.of(seed))['data_digest']
+    if saved != digest:
+      raise WorkdirError(
+        f'{place.of(seed)} was computed from other data [{saved}], the data '
+        f'now give [{digest}]: inputs, labels or rows have changed. Remove '
+        f'{place.folder}, and the stages after it, to compute them anew'
+      )

@@ -13,7 +13,7 @@ from absl import logging
 from jax.sharding import Mesh
 
 from jaxhash.core import HashMethod, Variables
-from jaxhash.data.splits import split_digest
+from jaxhash.data.splits import data_digest
 from jaxhash.training import workdir as files
 from jaxhash.training.config import check_config
 from jaxhash.training.encode import RowEncoder
@@ -27,9 +27,10 @@ from jaxhash.training.groups import group_config, group_folder, seed_groups
 from jaxhash.training.loop import train_group
 from jaxhash.training.stage_files import (
   Place,
-  check_same_rows,
+  check_same_data,
   found,
   is_finished,
+  matters,
   places_of,
   save,
   without_method_groups,
@@ -136,24 +137,24 @@ def prepare_seeds(
   """
   check_config({**config, 'seed': seeds[0]})
   method = build_method(config)
-  folder = stages or workdir / 'stages'
   if method.stages and not run_stages:
-    folder = files.stages_folder(workdir)
-  places = places_of(config, method, folder)
+    # How a run is scored, and where its data are, may be otherwise by now.
+    trained = files.read_config(workdir)
+    places = places_of(trained, method, files.stages_folder(workdir))
+  else:
+    places = places_of(config, method, stages or workdir / 'stages')
   make = functools.partial(build, mesh=mesh, load=loading_once())
   if places and run_stages:
     check_run({**config, 'seed': seeds[0]}, make=make)
     files.claim(workdir, group_config(config, seeds), stages=stages)
-    with files.locked(folder):
+    with files.locked(places[0].folder.parent):
       for i in range(len(places)):
         _run_stage(places[: i + 1], seeds, make, progress, say)
   runs = []
   for seed in seeds:
     known = found(places, seed)
     run = make({**config, 'seed': seed}, arrays=known.arrays)
-    digest = split_digest(run.split, run.dataset.labels)
-    for place in places:
-      check_same_rows(place, seed, digest)
+    check_same_data(places, seed, data_digest(run.split, run.dataset))
     runs.append(run._replace(stage_reports=known.report))
   return runs
 
@@ -210,24 +211,27 @@ def _run_stage(
   if not missing:
     return
   say(f'stage {place.stage.name}, in {place.folder}')
-  method = place.stage.method or _untrained()
-  groups = seed_groups(place.folder, missing)
-  for group in groups if place.stage.method else [[s] for s in missing]:
+  groups = [[seed] for seed in missing]
+  if place.stage.method is not None:
+    groups = seed_groups(place.folder, missing)
+  for group in groups:
     experiments = [
       make(
         {**place.config, 'seed': seed},
-        method=method,
+        method=place.stage.method or _untrained(),
         arrays=found(before, seed).arrays,
       )
       for seed in group
     ]
-    files.claim(place.folder, place.config)  # nothing is wrong with it by now
+    digests = [data_digest(e.split, e.dataset) for e in experiments]
+    for seed, digest in zip(group, digests):
+      check_same_data(before, seed, digest)
+    files.claim(place.folder, matters(place.config))
     for experiment, rows in _rows(place, experiments, progress, say):
       seed = experiment.config['seed']
       key = jax.random.fold_in(jax.random.key(seed), 3 + place.number)
       result = place.stage.run(key, experiment.info, rows)
-      digest = split_digest(experiment.split, experiment.dataset.labels)
-      save(place, seed, result, digest)
+      save(place, seed, result, digests[group.index(seed)])
 
 
 def _rows(

@@ -14,6 +14,7 @@ from jaxhash.core import Batch, PyTree
 from jaxhash.training.encode import RowEncoder
 from jaxhash.training.evaluation import validate
 from jaxhash.training.experiment import Experiment, initial_state
+from jaxhash.training.groups import group_config
 from jaxhash.training.state import TrainState
 from jaxhash.training.step import TrainStep, make_train_step
 
@@ -126,7 +127,7 @@ def seeds_together(experiments: Sequence[Experiment]) -> Task:
     return _put(stacked, first, None, 'data')
 
   return Task(
-    config={**first.config, 'seed': seeds},
+    config=group_config(first.config, seeds),
     experiments=tuple(experiments),
     initial=lambda: _put(initial(), first),
     step=jax.jit(

@@ -27,8 +27,8 @@ def transfer(
     protocol: the block that names which of its rows search which.
 
   Returns:
-    A run to encode with and to score; it has no taxonomy, no further
-    evaluations and no train rows of its own.
+    A run to encode with and to score. It has no train and val rows, no
+    taxonomy and nothing that wants one, and no further evaluations.
 
   Raises:
     ValueError: the inputs are of another shape, or an argument is wrong.
@@ -60,12 +60,14 @@ def transfer(
     'protocol': dict(protocol),
     'evaluations': {},
     'taxonomy': None,
+    'measures': {**experiment.config['measures'], 'hierarchical_at': ()},
   }
   main, _ = evaluations_of(config, data)
+  none = main.split.train[:0]
   return experiment._replace(
     config=config,
     dataset=data,
-    split=main.split,
+    split=main.split._replace(train=none, val=none, labelled=None),
     protocol=main.protocol,
     measures=main.measures,
     class_distances=None,

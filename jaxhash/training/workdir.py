@@ -20,33 +20,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxhash.core import PyTree
 from jaxhash.training.errors import RunError, WorkdirError
 
 __all__ = [
   'FORMAT',
-  'METRICS',
-  'TIMING',
-  'append_json_line',
   'check_same_config',
   'claim',
   'locked',
   'parameter_overview',
   'read_config',
-  'read_json_lines',
   'replacing',
+  'seeds_of',
   'stages_folder',
-  'truncate_json_lines',
   'versions',
   'write_json',
   'write_text',
 ]
 
-METRICS = 'metrics.jsonl'
-TIMING = 'timing.jsonl'
-FORMAT = 2  # of a workdir; raised when an older one can no longer be read
+FORMAT = 3  # of a workdir; raised when an older one can no longer be read
 
 
 def claim(
@@ -80,6 +73,16 @@ def claim(
   if stages is not None:
     saved['stages'] = os.path.relpath(stages, workdir)
   write_json(path, saved)
+
+
+def seeds_of(workdir: pathlib.Path) -> list[int]:
+  """The seeds that a run trains: one, or several together.
+
+  Raises:
+    WorkdirError: as for `read_config`.
+  """
+  seeds = read_config(workdir)['seed']
+  return seeds if isinstance(seeds, list) else [seeds]
 
 
 def stages_folder(workdir: pathlib.Path) -> pathlib.Path:
@@ -242,44 +245,11 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
     yield  # closing the file, or the end of the process, gives it free
 
 
-def append_json_line(path: pathlib.Path, record: Mapping[str, Any]) -> None:
-  """Appends one record to a file of JSON lines; NaN is written as null.
-
-  Raises:
-    RunError: it cannot be written.
-  """
-  plain = {k: _plain(v) for k, v in record.items()}
-  try:
-    with path.open('a') as f:
-      f.write(json.dumps(plain) + '\n')
-  except OSError as e:
-    raise RunError(f'cannot write {path}: {e.strerror}') from e
-
-
-def read_json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
-  """The whole records of a file of JSON lines; a torn last line is left out."""
-  records = []
-  if path.exists():
-    for line in path.read_text().splitlines():
-      try:
-        records.append(json.loads(line))
-      except json.JSONDecodeError:
-        break
-  return records
-
-
-def truncate_json_lines(path: pathlib.Path, step: int) -> None:
-  """Keeps the records up to a step, those that a restored state has seen."""
-  if not path.exists():
-    return
-  kept = [r for r in read_json_lines(path) if r['step'] <= step]
-  write_text(path, ''.join(json.dumps(r) + '\n' for r in kept))
-
-
 def parameter_overview(params: PyTree) -> str:
   """A table of all parameters: path, shape, dtype, size.
 
   Example:
+    >>> import numpy as np
     >>> print(parameter_overview({'w': np.zeros((2, 3), np.float32)}))
     w  (2, 3)  float32  6
     total  6
@@ -292,15 +262,6 @@ def parameter_overview(params: PyTree) -> str:
   ]
   total = sum(leaf.size for _, leaf in leaves)
   return '\n'.join([*lines, f'total  {total}'])
-
-
-def _plain(value: Any) -> Any:
-  if isinstance(value, list):  # of the seeds that are trained together
-    return [_plain(v) for v in value]
-  if isinstance(value, str | bool | int | None):
-    return value
-  number = float(np.asarray(value))
-  return number if np.isfinite(number) else None
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:

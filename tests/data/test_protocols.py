@@ -7,6 +7,7 @@ from jaxhash.data.protocols import cifar10, digits, general
 from jaxhash.data.sources.synthetic import clusters, shapes
 from jaxhash.data.splits import (
   check_split,
+  data_digest,
   load_split,
   save_split,
   split_digest,
@@ -195,16 +196,21 @@ def test_too_few_rows():
 
 
 def test_a_saved_split_comes_back(tmp_path):
-  dataset = clusters(num_classes=4, num_per_class=9)
   ids = np.array([f'picture {i}' for i in range(36)])
+  dataset = clusters(num_classes=4, num_per_class=9)._replace(ids=ids)
   for labelled in (None, 2):
     split = general.per_class(
       dataset, num_query=2, num_train=3, num_labelled=labelled
     )
-    save_split(split, tmp_path / 'named', labels=dataset.labels, ids=ids)
+    save_split(split, tmp_path / 'named', dataset)
     loaded, digest = load_split(tmp_path / 'named')
-    assert digest == split_digest(loaded, dataset.labels)
-    assert digest == split_digest(split, dataset.labels)
+    assert digest == data_digest(loaded, dataset)
+    assert digest == data_digest(split, dataset)
+    assert digest.startswith(split_digest(split, dataset.labels))
+    other = dataset._replace(inputs=dataset.inputs + 1)
+    assert digest != data_digest(split, other)
+    half = dataset._replace(inputs=dataset.inputs.astype(np.float16))
+    assert digest != data_digest(split, half)
     assert loaded.protocol == split.protocol
     assert (loaded.labelled is None) == (labelled is None)
     with np.load(tmp_path / 'named') as arrays:

@@ -125,8 +125,53 @@ def test_a_loss_that_is_not_finite_spares_the_other_cells(tmp_path):
   )
   assert done.returncode == 1
   assert '| lsh |' in done.stdout and '| cross_entropy |' not in done.stdout
-  assert 'cross_entropy, 4 bits: the loss or its gradient is not' in done.stderr
+  assert (
+    'cross_entropy, 4 bits: seed 0: the loss or its gradient' in done.stderr
+  )
   assert (tmp_path / 'table.md').read_text() == done.stdout
+
+
+def test_a_score_that_no_cell_has(tmp_path):
+  score = '--config.scores.x=query_database.map'
+  done = run(tmp_path, '--config.bits=(4,)', score)
+  assert done.returncode == 1
+  assert "score 'x' is query_database.map; the numbers of" in done.stderr
+  assert 'mAP_best' in done.stderr
+  # It is noticed with the first cell, and with none the next time.
+  assert len(list((tmp_path / 'cells').rglob('*.json'))) == 2
+  again = run(tmp_path, '--config.bits=(4,)', score)
+  assert again.returncode == 1 and again.stderr.count('\n') == 1
+
+
+def test_a_group_begun_with_another_config_is_noticed_at_once(tmp_path):
+  arguments = ('--methods=cross_entropy', '--config.bits=(4,)')
+  first = run(tmp_path, *arguments)
+  assert first.returncode == 0, first.stderr
+  shutil.rmtree(tmp_path / 'cells')
+  folder = tmp_path / 'runs' / 'cross_entropy' / '4' / 'seeds-0-1'
+  (folder.parent / 'seeds-0-1.bak').mkdir()
+  other = run(tmp_path, '--config.bits=(4,)', '--set=epochs=1')
+  assert other.returncode == 1
+  assert f'{folder} is of another config' in other.stderr
+  assert not (tmp_path / 'cells').exists()
+
+
+def test_a_seed_that_diverges_spares_the_others(tmp_path):
+  done = run(
+    tmp_path,
+    '--methods=cross_entropy',
+    '--config.bits=(4,)',
+    '--config.seeds=4',
+    '--together=2',
+    '--set=method.name=tests.training.test_stages:bad_seed',
+  )
+  assert done.returncode == 1
+  assert 'each seed is trained alone' in done.stderr
+  finished = {p.stem for p in (tmp_path / 'cells').rglob('*.json')}
+  assert 0 < len(finished) < 4
+  last = done.stderr.splitlines()[-1]
+  for seed in range(4):
+    assert (f'seed{seed}' in finished) != (f'seed {seed}: ' in last)
 
 
 def test_kill_9_at_any_file_gives_the_same_table(tmp_path):
@@ -160,7 +205,7 @@ def test_one_process_works_on_a_table(tmp_path):
   assert f'another process works in {tmp_path}' in done.stderr
 
 
-@pytest.mark.parametrize('change', ['labels', 'order'])
+@pytest.mark.parametrize('change', ['labels', 'inputs'])
 def test_cells_of_other_data_are_not_joined(tmp_path, change):
   data = tmp_path / 'data'
   data.mkdir()
@@ -172,8 +217,10 @@ def test_cells_of_other_data_are_not_joined(tmp_path, change):
   arguments = (f'--arrays={data}', '--config.bits=(4,)')
   first = run(tmp_path / 'table', '--methods=lsh', *arguments)
   assert first.returncode == 0, first.stderr
-  other = (labels + 1) % 3 if change == 'labels' else labels[::-1].copy()
-  np.save(data / 'labels.npy', other)
+  if change == 'labels':
+    np.save(data / 'labels.npy', labels[::-1].copy())
+  else:
+    np.save(data / 'inputs.npy', inputs + 1)
   more = run(tmp_path / 'table', '--methods=cross_entropy', *arguments)
   assert more.returncode == 1
   assert 'was scored on other data' in more.stderr
@@ -217,6 +264,10 @@ def test_an_interrupted_group_goes_on(tmp_path):
     (['--config=none.py'], 'none.py'),
     (['--methods=csq'], "no 'csq'; it has cross_entropy, shc, lsh"),
     (['--config.scores.x=typo.mAP'], "scores.x is 'typo.mAP'"),
+    (
+      ['--config.methods.shc.protocol.num_query=5'],
+      'cross_entropy and shc would be scored on other rows',
+    ),
     (
       ['--config.scores.x=evaluations.agian.query_database.mAP'],
       'further evaluations: again',

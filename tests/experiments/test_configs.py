@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from experiments import cells
+from experiments import table_config
 from experiments.configs import benchmark as benchmarks
 from jaxhash import lookup, training
 
@@ -22,7 +22,9 @@ def test_every_config_of_a_method_is_in_the_tables():
 @pytest.mark.parametrize('setting', sorted(benchmarks.TABLES))
 def test_a_table_is_complete(setting, monkeypatch):
   config = benchmarks.get_config(setting)
-  table = cells.read_table(config)  # the scores are in results that there are
+  table = table_config.read_table(
+    config
+  )  # the scores are in results that there are
   assert table['methods']
   for name, run in table['methods'].items():
     training.check_config(run)

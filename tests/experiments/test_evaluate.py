@@ -122,6 +122,8 @@ def test_a_run_on_other_data(group, other_data, capsys):
     {'name': 'official'},
   )
   assert moved.pipeline is experiments[1].pipeline
+  assert not len(moved.split.train) and not len(moved.split.val)
+  assert 'query_database_without_train' not in plain
   encode = training.RowEncoder(moved)
   expected = training.evaluate(moved, states[1], encode)
   assert plain['query_database']['mAP'] == expected['query_database']['mAP']
@@ -129,6 +131,35 @@ def test_a_run_on_other_data(group, other_data, capsys):
   with pytest.raises(SystemExit):
     run(folder, seed=1, set=['protocol.name=official'])
   assert 'evaluated as it was trained' in capsys.readouterr().err
+
+
+def test_what_other_data_cannot_have_is_left_out(other_data, tmp_path):
+  """A taxonomy of other classes, and codes that were learnt of train rows."""
+  names = [f'class {n:02b}' for n in range(3)]
+  tree = tmp_path / 'tree.json'
+  chains = {name: [name, 'all'] for name in names}
+  tree.write_text(json.dumps({'classes': names, 'chains': chains}))
+  experiment = training.build(
+    config_of(
+      method={'name': 'tests.toy_methods:alternating', 'num_bits': 8},
+      taxonomy=str(tree),
+      measures={'hierarchical_at': [5]},
+    )
+  )
+  assert experiment.class_distances is not None
+  moved = training.transfer(
+    experiment,
+    {'name': 'arrays', 'folder': str(other_data)},
+    {'name': 'official'},
+  )
+  assert moved.class_distances is None
+  state, encode = (
+    training.initial_state(experiment),
+    training.RowEncoder(moved),
+  )
+  results = training.evaluate(moved, state, encode)
+  assert 'transductive' not in results
+  assert 'mAHP@5' not in results['query_database']
 
 
 def test_other_inputs_are_refused(group, tmp_path, capsys):

@@ -187,7 +187,7 @@ def test_init_is_that_of_the_supervised_method():
     ({'confidence_gap': -0.1}, r'confidence_gap must be in \[0, 1.0\)'),
     ({'unlabelled_margin': 0.0}, 'unlabelled_margin must be above 0'),
     ({'unlabelled_weight': -1.0}, 'unlabelled_weight must be at least 0'),
-    ({'ramp_steps': -1}, 'ramp_steps must be at least 0'),
+    ({'ramp_steps': -1}, 'ramp_steps must be an int of at least 0, got -1'),
     ({'margin': -1.0}, 'margin must be above 0'),
   ],
 )

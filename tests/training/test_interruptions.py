@@ -190,7 +190,9 @@ def test_looking_at_a_run_leaves_its_unfinished_checkpoint_alone(tmp_path):
   assert unfinished.exists()
 
 
-@pytest.mark.parametrize('change', ['order', 'labels', 'protocol', 'file'])
+@pytest.mark.parametrize(
+  'change', ['order', 'labels', 'inputs', 'protocol', 'file']
+)
 def test_other_data_are_noticed(tmp_path, change):
   experiment, _ = trained(tmp_path)
   labels = experiment.dataset.labels
@@ -198,6 +200,11 @@ def test_other_data_are_noticed(tmp_path, change):
     other = labels[::-1] if change == 'order' else (labels + 1) % 3
     experiment = experiment._replace(
       dataset=experiment.dataset._replace(labels=other)
+    )
+  elif change == 'inputs':
+    inputs = experiment.dataset.inputs + 1
+    experiment = experiment._replace(
+      dataset=experiment.dataset._replace(inputs=inputs)
     )
   elif change == 'protocol':
     split = experiment.split

@@ -184,10 +184,41 @@ def test_stages_of_other_data_are_not_taken(tmp_path):
   np.save(data / 'labels.npy', labels)
   config = config_of(dataset={'name': 'arrays', 'folder': str(data)})
   training.prepare(config, tmp_path / 'run')
-  training.prepare(config, tmp_path / 'run')
+  stages = tmp_path / 'run' / 'stages'
+  first, second = (folder_of(stages, name) for name in ('first', 'second'))
   np.save(data / 'labels.npy', labels[::-1].copy())
-  with pytest.raises(WorkdirError, match='was computed from other data'):
+  with pytest.raises(WorkdirError, match=r'first.* computed from other data'):
     training.prepare(config, tmp_path / 'run')
+  # Nor does a later stage go on from them.
+  shutil.rmtree(second)
+  with pytest.raises(WorkdirError, match=r'first.* computed from other data'):
+    training.prepare(config, tmp_path / 'run')
+  assert not second.exists()
+  shutil.rmtree(first)
+  training.prepare(config, tmp_path / 'run')
+  # Other inputs of the same labels, where the second stage alone is left.
+  inputs = np.load(data / 'inputs.npy')
+  np.save(data / 'inputs.npy', inputs + 1)
+  shutil.rmtree(first)
+  with pytest.raises(WorkdirError, match=r'second.* computed from other data'):
+    training.prepare(config, tmp_path / 'run')
+
+
+def test_a_run_with_stages_is_scored_in_another_way(tmp_path):
+  experiment = training.prepare(config_of(), tmp_path / 'run')
+  state = training.train(experiment, tmp_path / 'run')
+  tree = tmp_path / 'tree.json'
+  chains = {name: [name, 'all'] for name in experiment.dataset.class_names}
+  tree.write_text(json.dumps({'classes': list(chains), 'chains': chains}))
+  other = config_of(
+    taxonomy=str(tree), measures={'hierarchical_at': [5]}, log_every=7
+  )
+  again = training.prepare(other, tmp_path / 'run', run_stages=False)
+  restored = training.restore(again, tmp_path / 'run')
+  assert_bitwise_equal(state, restored)
+  encode = training.RowEncoder(again)
+  results = training.evaluate(again, restored, encode)
+  assert 'mAHP@5' in results['query_database']
 
 
 def test_two_processes_do_not_run_the_same_stages(tmp_path):
@@ -302,11 +333,68 @@ def test_an_interrupted_stage_of_several_seeds_goes_on(tmp_path):
     np.testing.assert_array_equal(
       a.info.arrays['start'], b.info.arrays['start']
     )
-  # Killed between two seeds of the second: the first one is not run again.
-  shutil.rmtree(second / 'seed1')
-  kept = (second / 'seed0' / 'arrays.npz').stat().st_mtime_ns
-  training.prepare_seeds(config_of(), [0, 1], tmp_path / 'b', stages=stages)
-  assert (second / 'seed0' / 'arrays.npz').stat().st_mtime_ns == kept
+  # Killed between two seeds of a stage: the first one is not run again.
+  for name, folder in (('b', second), ('c', first)):
+    shutil.rmtree(folder / 'seed1')
+    kept = (folder / 'seed0' / 'arrays.npz').stat().st_mtime_ns
+    training.prepare_seeds(config_of(), [0, 1], tmp_path / name, stages=stages)
+    assert (folder / 'seed0' / 'arrays.npz').stat().st_mtime_ns == kept
+
+
+def test_a_group_that_has_no_checkpoint_is_not_begun(tmp_path):
+  for name in ('seeds-0-1', 'seeds-2-3', 'seeds-4.bak'):
+    (tmp_path / name).mkdir()
+  (tmp_path / 'seeds-2-3' / 'checkpoints' / '6').mkdir(parents=True)
+  groups = training.seed_groups(tmp_path, [0, 1, 2, 4, 5], most=2)
+  assert groups == [[2, 3], [0, 1], [4, 5]]
+
+
+def test_stages_draw_each_their_own_numbers(tmp_path):
+  config = config_of('two_draws')
+  experiment = training.prepare(config, tmp_path)
+  arrays = experiment.info.arrays
+  assert (arrays['a'] != arrays['b']).all()
+
+
+def two_draws(num_bits):
+  """Two stages that draw the same numbers, if from the same key."""
+
+  def stage(name):
+    return Stage(
+      name,
+      lambda key, info, rows: StageResult(
+        {name: np.asarray(jax.random.uniform(key, (4,)))}, {}
+      ),
+    )
+
+  return cross_entropy(num_bits)._replace(stages=(stage('a'), stage('b')))
+
+
+def test_what_its_first_stage_needs_is_noticed_at_once(tmp_path):
+  labels = np.eye(3, dtype=np.int32)[np.repeat(np.arange(3), 40)]
+  data = tmp_path / 'data'
+  data.mkdir()
+  np.save(data / 'inputs.npy', np.zeros((120, 6), np.float32))
+  np.save(data / 'labels.npy', labels)
+  config = config_of(
+    dataset={'name': 'arrays', 'folder': str(data)},
+    protocol={'name': 'random_rows', 'num_query': 6, 'num_train': 48},
+    method={'name': 'shc', 'num_bits': 8},
+  )
+  said = []
+  with pytest.raises(ValueError, match='shc is single-label'):
+    training.prepare(config, tmp_path / 'run', say=said.append)
+  assert not said and not (tmp_path / 'run').exists()
+
+
+def test_another_data_set_is_loaded_anew():
+  load = training.loading_once()
+  config = small.get_config().to_dict()
+  first = training.build(config, load=load).dataset
+  assert training.build({**config, 'seed': 1}, load=load).dataset is first
+  config['dataset'] = {**config['dataset'], 'num_per_class': 50}
+  other = training.build(config, load=load).dataset
+  assert len(other.labels) == 150 != len(first.labels)
 
 
 def test_seeds_of_a_stage_are_those_of_runs_alone(tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxhash.training import RunError, WorkdirError, workdir
+from jaxhash.training import RunError, WorkdirError, logs, workdir
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -25,13 +25,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_json_lines_survive_a_torn_end(tmp_path):
   path = tmp_path / 'm.jsonl'
   for step in (1, 2, 3):
-    workdir.append_json_line(path, {'step': step, 'loss': np.float32(step)})
-  workdir.append_json_line(path, {'step': 4, 'loss': float('nan')})
+    logs.append(path, {'step': step, 'loss': np.float32(step)})
+  logs.append(path, {'step': 4, 'loss': float('nan')})
   with path.open('a') as f:
     f.write('{"step": 5, "l')
-  assert [r['loss'] for r in workdir.read_json_lines(path)] == [1, 2, 3, None]
-  workdir.truncate_json_lines(path, 2)
-  assert [r['step'] for r in workdir.read_json_lines(path)] == [1, 2]
+  assert [r['loss'] for r in logs.read(path)] == [1, 2, 3, None]
+  logs.truncate(path, 2)
+  assert [r['step'] for r in logs.read(path)] == [1, 2]
   assert path.read_text().endswith('\n')
 
 
