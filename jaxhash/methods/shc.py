@@ -39,6 +39,11 @@ several labels take the centers of your choice to `csq`.
 Published numbers (mAP@ALL, ResNet-34, 16 / 32 / 64 bits): CIFAR-100 .4838
 .5186 .5262, Stanford Cars-A .6433 .7300 .7720, NABirds-A .4755 .6001 .6566;
 semantic loss over that of MDSH's centers, CIFAR-100: .55 .38 .61.
+
+Measured here (`python -m benchmarks.center_quality`), 200 classes, features of
+Tiny ImageNet, one seed, 16 / 32 / 64 bits: that ratio .73 .61 .47; the rank
+correlation of nearness of centers and similarity of classes .33 .35 .38, of
+MDSH's, CSQ's and random centers less than .01.
 """
 
 from __future__ import annotations
