@@ -83,6 +83,13 @@ def main() -> None:
           command_line.say(f'error: {failures[-1]}; going on with the next')
         rows = _write_table(every, table, folder)
   print(tables.markdown(rows))
+  shown = {row.score for row in rows}
+  if any(not cell.missing() for cell in wanted):
+    failures += [
+      f'no cell has the score {score!r}, {path}'
+      for score, path in table['scores'].items()
+      if score not in shown
+    ]
   if failures:
     command_line.fail('; '.join(failures))
 
@@ -119,7 +126,7 @@ def _check_cells(
   rows: dict[str, str] = {}  # the methods by the digests of their rows
   for cell in wanted:
     if cell.missing():
-      run = cell.check(load=load)
+      run = cell.check(TOGETHER.value, load)
       rows[split_digest(run.split, run.dataset.labels)] = cell.method
       same_data = data_digest(run.split, run.dataset)
       for other in every:

@@ -95,11 +95,12 @@ class Cell:
     return missing
 
   def check(
-    self, *, load: Callable[[Mapping[str, Any]], Dataset]
+    self, together: int, load: Callable[[Mapping[str, Any]], Dataset]
   ) -> training.Experiment:
     """Checks as far as can be that the cell can be run, before it is.
 
     Args:
+      together: as for `run_cell`.
       load: of `training.build`.
 
     Returns:
@@ -114,7 +115,8 @@ class Cell:
       run = training.build(shallow_run(self, seed), load=load)
       training.check_shallow(run, self.method, self.bits)
       return run
-    for seeds in training.seed_groups(self.runs, self.missing()):
+    missing = self.missing()
+    for seeds in training.seed_groups(self.runs, missing, most=together):
       path = training.group_folder(self.runs, seeds)
       if (path / 'config.json').exists():
         begun = training.group_config(self.config, seeds)
@@ -179,7 +181,7 @@ def run_cell(
     except training.NonFiniteLossError as e:
       if len(seeds) > 1:
         say(f'{e}; each seed is trained alone')
-        groups = [[seed] for seed in seeds if seed in missing] + groups
+        groups = [[seed] for seed in seeds if seed in cell.missing()] + groups
       else:
         failures.append(f'seed {seeds[0]}: {e}')
   if failures:

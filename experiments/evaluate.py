@@ -65,6 +65,8 @@ def main() -> None:
   for change in command_line.SET.value:
     if not change.startswith(allowed):
       command_line.fail(f'--set={change}: a run is evaluated as it was trained')
+    if TRANSFER.value and change.startswith('measures.hierarchical_at'):
+      command_line.fail(f'--set={change}: there is no taxonomy of other data')
   saved = training.read_config(workdir)
   config = command_line.plain(ConfigDict(saved))
   config['seed'] = _seed(workdir)

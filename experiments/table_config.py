@@ -56,8 +56,10 @@ def read_table(config: ConfigDict) -> dict[str, Any]:
   }
   for score, path in table['scores'].items():
     first, *rest = path.split('.')
-    if first not in RESULTS or (
-      first == 'evaluations' and (len(rest) < 2 or rest[0] not in further)
+    if (
+      first not in RESULTS
+      or not rest
+      or (first == 'evaluations' and (len(rest) < 2 or rest[0] not in further))
     ):
       raise ValueError(
         f'scores.{score} is {path!r}, which no result has; wanted a path such '

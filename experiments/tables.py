@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 SIGNIFICANT = 0.05
+# What a cell has only under some protocols, or of some methods.
+OPTIONAL = ('query_database_without_train', 'transductive', 'val')
 Cells = Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
 
 
@@ -165,24 +167,30 @@ def check_scores(results: Mapping[str, Any], scores: Mapping[str, str]) -> None:
     scores: as for `rows_of`.
 
   Raises:
-    ValueError: it has what a path begins with, but no number at its end; the
-      message names the numbers there.
+    ValueError: a path leads to no number, though all that a cell may lack is
+      there (val rows, say); the message names what there is.
 
   Example:
     >>> check_scores({'val': {'mAP': 0.5}}, {'of val': 'val.map'})
     Traceback (most recent call last):
       ...
-    ValueError: the score 'of val' is val.map; the numbers of val are mAP
+    ValueError: the score 'of val' is val.map; val has mAP
   """
   for score, path in scores.items():
-    block, _, _ = path.rpartition('.')
-    found = _lookup(results, block) if block else results
-    if isinstance(found, Mapping) and _number(results, path) is None:
-      numbers = [name for name in found if _number(found, name) is not None]
-      raise ValueError(
-        f'the score {score!r} is {path}; the numbers of {block} are '
-        f'{", ".join(numbers)}'
-      )
+    found: Any = results
+    parts = path.split('.')
+    for i, name in enumerate(parts):
+      inside = isinstance(found, Mapping)
+      if inside and name not in found and name in OPTIONAL:
+        break
+      if not inside or name not in found:
+        there = ', '.join(found) if inside else 'nothing inside'
+        where = '.'.join(parts[:i]) or 'a cell'
+        raise ValueError(f'the score {score!r} is {path}; {where} has {there}')
+      found = found[name]
+    else:
+      if _number(results, path) is None:
+        raise ValueError(f'the score {score!r}, {path}, is no number')
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -207,12 +215,13 @@ def markdown(rows: Sequence[Row]) -> str:
       lines.append([name, *(_cell(row) for row in shown)])
     parts.append('\n'.join(f'| {" | ".join(line)} |' for line in lines))
   parts.append(
-    'Mean +- 95% Student-t interval over seeds; a seed draws the split and the '
-    'initial state. Bold: the best, and what a paired t-test over seeds, '
-    f"Holm's correction, does not tell from it (p >= {SIGNIFICANT})."
+    'Mean +- 95% Student-t interval over seeds; a seed draws the initial state '
+    'and what the protocol draws of the split. Bold: the best, and what a '
+    "paired t-test over seeds, Holm's correction, does not tell from it "
+    f'(p >= {SIGNIFICANT}).'
     if most > 1
-    else 'A seed draws the split and the initial state; of one there is no '
-    'interval and no test. Bold: the best.'
+    else 'A seed draws the initial state and what the protocol draws of the '
+    'split; of one there is no interval and no test. Bold: the best.'
   )
   return '\n\n'.join(parts)
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ['group_config', 'group_folder', 'seed_groups']
+__all__ = ['FAILED', 'group_config', 'group_folder', 'seed_groups']
+
+FAILED = 'failed.txt'  # says why the seeds of a group cannot go on together
 
 
 def group_config(
@@ -32,7 +34,7 @@ def seed_groups(
 ) -> list[list[int]]:
   """Which seeds to train together: first those that were begun, as they were.
 
-  A group is begun once it has a checkpoint.
+  A group is begun once it has a checkpoint, and has not failed.
 
   Args:
     folder: of the groups.
@@ -42,14 +44,16 @@ def seed_groups(
   Returns:
     Groups that have all wanted seeds, and others that they were begun with.
   """
-  groups, left = [], list(seeds)
-  for path in sorted(folder.glob('seeds-*')):
-    if not re.fullmatch(r'seeds(-\d+)+', path.name):
-      continue
-    begun = [int(seed) for seed in path.name.split('-')[1:]]
+  begun = []
+  for path in folder.glob('seeds-*'):
     saved = any(p.name.isdigit() for p in path.glob('checkpoints/*'))
-    if saved and set(begun) & set(left):
-      groups.append(begun)
-      left = [seed for seed in left if seed not in begun]
+    named = re.fullmatch(r'seeds(-\d+)+', path.name)
+    if named and saved and not (path / FAILED).exists():
+      begun.append([int(seed) for seed in path.name.split('-')[1:]])
+  groups, left = [], list(seeds)
+  for group in sorted(begun, key=lambda group: (len(group), group)):
+    if set(group) & set(left):
+      groups.append(group)
+      left = [seed for seed in left if seed not in group]
   most = most or len(left) or 1
   return groups + [left[i : i + most] for i in range(0, len(left), most)]

@@ -18,6 +18,7 @@ from jaxhash.training.checkpoints import Checkpoints
 from jaxhash.training.encode import RowEncoder
 from jaxhash.training.errors import InterruptedRunError, NonFiniteLossError
 from jaxhash.training.experiment import Experiment
+from jaxhash.training.groups import FAILED
 from jaxhash.training.saved import check_splits, save_splits
 from jaxhash.training.signals import stop_signals
 from jaxhash.training.state import TrainState
@@ -119,11 +120,16 @@ def train_group(
 
   Raises:
     ValueError: as for `train_seeds`.
-    RunError: as for `train`.
+    RunError: as for `train`. Where a loss is not finite, the group is marked,
+      so that `seed_groups` does not take it up again.
   """
   if len(experiments) == 1:
     return [train(experiments[0], workdir, progress=progress, say=say)]
-  state = train_seeds(experiments, workdir, progress=progress, say=say)
+  try:
+    state = train_seeds(experiments, workdir, progress=progress, say=say)
+  except NonFiniteLossError as e:
+    files.write_text(workdir / FAILED, f'{e}\n')
+    raise
   return [seed_state(state, i) for i in range(len(experiments))]
 
 

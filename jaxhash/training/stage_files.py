@@ -30,7 +30,6 @@ __all__ = [
   'check_same_data',
   'found',
   'is_finished',
-  'matters',
   'places_of',
   'save',
   'without_method_groups',
@@ -38,11 +37,14 @@ __all__ = [
 
 ARRAYS = 'arrays.npz'
 REPORT = 'report.json'
-# How the run is scored is not of a stage, nor is what only its method has.
-UNSCORED = ('evaluation', 'measures', 'evaluations', 'taxonomy', 'stages')
-# What can change no result.
-IDLE = (
-  'setting',
+# What of a run's config is not of a stage: how the run is scored, what only its
+# method has, and what can change no result. There a stage has the defaults.
+NOT_OF_A_STAGE = (
+  'evaluation',
+  'measures',
+  'evaluations',
+  'taxonomy',
+  'stages',
   'log_every',
   'eval_every',
   'checkpoint_every',
@@ -98,7 +100,7 @@ def places_of(
   places = []
   for i, stage in enumerate(method.stages):
     merged = _stage_config(config, method.stages[: i + 1])
-    text = json.dumps(matters(merged), sort_keys=True)
+    text = json.dumps(merged, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     places.append(Place(stage, i, merged, folder / f'{stage.name}-{digest}'))
   return places
@@ -122,7 +124,8 @@ def _stage_config(
   if fixed:
     raise ValueError(f"{name} cannot change {fixed[0]}, which is the run's")
   default = default_config().to_dict()
-  merged = ConfigDict({**config, **{name: default[name] for name in UNSCORED}})
+  own = {name: default[name] for name in NOT_OF_A_STAGE}
+  merged = ConfigDict({**config, **own})
   merged.optimizer = without_method_groups(config)
   try:
     merge(merged, changes)
@@ -140,13 +143,8 @@ def _stage_config(
   }
   plain = merged.to_dict()
   check_config({**plain, 'seed': 0})
-  del plain['seed']
+  plain = {k: v for k, v in plain.items() if k not in ('seed', 'setting')}
   return json.loads(json.dumps(plain))
-
-
-def matters(config: Mapping[str, Any]) -> dict[str, Any]:
-  """A config without what can change no result, such as how often to log."""
-  return {k: v for k, v in config.items() if k not in IDLE}
 
 
 def without_method_groups(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from jaxhash.training.stage_files import (
   check_same_data,
   found,
   is_finished,
-  matters,
   places_of,
   save,
   without_method_groups,
@@ -51,9 +50,9 @@ def prepare(
   """Builds a run from a config, after the stages that its method has.
 
   A stage that trains is a run of its own, with the config of the run and the
-  changes in `config['stages'][NAME]`, in the folder `stages` of the workdir.
-  What a stage finds out is saved there; a finished one is not run again, an
-  interrupted one goes on.
+  changes in `config['stages'][NAME]`, in the folder `stages` of the workdir. How
+  often it logs and saves is the default, if not changed there. What it finds out
+  is saved; a finished stage is not run again, an interrupted one goes on.
 
   Args:
     config: as for `build`.
@@ -226,7 +225,7 @@ def _run_stage(
     digests = [data_digest(e.split, e.dataset) for e in experiments]
     for seed, digest in zip(group, digests):
       check_same_data(before, seed, digest)
-    files.claim(place.folder, matters(place.config))
+    files.claim(place.folder, place.config)
     for experiment, rows in _rows(place, experiments, progress, say):
       seed = experiment.config['seed']
       key = jax.random.fold_in(jax.random.key(seed), 3 + place.number)

@@ -135,12 +135,38 @@ def test_a_score_that_no_cell_has(tmp_path):
   score = '--config.scores.x=query_database.map'
   done = run(tmp_path, '--config.bits=(4,)', score)
   assert done.returncode == 1
-  assert "score 'x' is query_database.map; the numbers of" in done.stderr
+  assert "score 'x' is query_database.map; query_database has" in done.stderr
   assert 'mAP_best' in done.stderr
   # It is noticed with the first cell, and with none the next time.
   assert len(list((tmp_path / 'cells').rglob('*.json'))) == 2
   again = run(tmp_path, '--config.bits=(4,)', score)
   assert again.returncode == 1 and again.stderr.count('\n') == 1
+
+
+def test_a_score_that_no_method_has(tmp_path):
+  score = '--config.scores.x=transductive.mAP'
+  done = run(tmp_path, '--config.bits=(4,)', '--methods=lsh', score)
+  assert done.returncode == 1
+  assert '| lsh |' in done.stdout
+  assert "no cell has the score 'x', transductive.mAP" in done.stderr
+
+
+def test_a_stage_of_a_seed_that_diverges_spares_the_others(tmp_path):
+  arguments = (
+    '--methods=cross_entropy',
+    '--config.bits=(4,)',
+    '--config.seeds=4',
+    '--set=method.name=tests.training.test_stages:bad_stage',
+    '--set=stages={"first": {"checkpoint_every": 1}}',
+  )
+  for _ in range(2):  # and the next time
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 1
+    finished = {p.stem for p in (tmp_path / 'cells').rglob('*.json')}
+    assert 0 < len(finished) < 4
+    last = done.stderr.splitlines()[-1]
+    for seed in range(4):
+      assert (f'seed{seed}' in finished) != (f'seed {seed}: ' in last)
 
 
 def test_a_group_begun_with_another_config_is_noticed_at_once(tmp_path):
@@ -264,6 +290,7 @@ def test_an_interrupted_group_goes_on(tmp_path):
     (['--config=none.py'], 'none.py'),
     (['--methods=csq'], "no 'csq'; it has cross_entropy, shc, lsh"),
     (['--config.scores.x=typo.mAP'], "scores.x is 'typo.mAP'"),
+    (['--config.scores.x=query_database'], "scores.x is 'query_database'"),
     (
       ['--config.methods.shc.protocol.num_query=5'],
       'cross_entropy and shc would be scored on other rows',

@@ -132,6 +132,21 @@ def test_what_is_no_number_is_no_score():
   assert not tables.rows_of(found, scores)
 
 
+def test_what_a_cell_may_lack_is_no_error():
+  cell = {'query_database': {'mAP': 0.5}, 'evaluations': {'x': {'val': {}}}}
+  for path in ('val.mAP', 'evaluations.x.transductive.mAP'):
+    tables.check_scores(cell, {'s': path})
+  for path, there in (
+    ('query_database.map', 'query_database has mAP'),
+    ('query_database.mAP.x', 'query_database.mAP has nothing inside'),
+    ('evaluations.y.val.mAP', 'evaluations has x'),
+    ('evaluations.x.vl.mAP', 'evaluations.x has val'),
+    ('query_database', 'is no number'),
+  ):
+    with pytest.raises(ValueError, match=there):
+      tables.check_scores(cell, {'s': path})
+
+
 def test_methods_of_other_numbers_of_seeds_are_not_compared():
   found = table(a=cells([0.1, 0.2]), b=cells([0.2]))
   with pytest.raises(ValueError, match=r"not all seeds: \{'a': 2, 'b': 1\}"):

@@ -66,6 +66,8 @@ def folder_of(stages, name):
 def config_of(name='counting', seed=0, **changes):
   config = small.get_config().to_dict()
   config['method'] = {'name': f'{MODULE}:{name}', 'num_bits': 8}
+  if name == 'counting':
+    config['stages'] = {'first': {'checkpoint_every': 3}}
   return {**config, 'seed': seed, **changes}
 
 
@@ -380,6 +382,7 @@ def test_what_its_first_stage_needs_is_noticed_at_once(tmp_path):
     dataset={'name': 'arrays', 'folder': str(data)},
     protocol={'name': 'random_rows', 'num_query': 6, 'num_train': 48},
     method={'name': 'shc', 'num_bits': 8},
+    stages={},
   )
   said = []
   with pytest.raises(ValueError, match='shc is single-label'):
@@ -501,6 +504,28 @@ def bad_seed(num_bits):
     return jax.numpy.where(bad, jax.numpy.nan, value), aux
 
   return base._replace(init=init, loss=loss)
+
+
+def bad_stage(num_bits):
+  """Of some seeds, the loss of the first stage is not finite."""
+  stage = Stage(
+    'first', lambda key, info, rows: StageResult({}, {}), bad_seed(num_bits)
+  )
+  return cross_entropy(num_bits)._replace(stages=(stage,))
+
+
+def test_a_group_that_failed_is_not_taken_up_again(tmp_path):
+  method = {'name': f'{MODULE}:bad_seed', 'num_bits': 8}
+  experiments = seeds_of(range(6), method=method, checkpoint_every=1)
+  folder = training.group_folder(tmp_path, range(6))
+  with pytest.raises(training.NonFiniteLossError):
+    training.train_group(experiments, folder)
+  assert any((folder / 'checkpoints').iterdir())
+  assert training.seed_groups(tmp_path, [0, 3], most=1) == [[0], [3]]
+  # Of two that were begun, the smaller one goes on.
+  for name in ('seeds-1-2', 'seeds-2'):
+    (tmp_path / name / 'checkpoints' / '3').mkdir(parents=True)
+  assert training.seed_groups(tmp_path, [2]) == [[2]]
 
 
 def test_a_seed_that_fails_is_named(tmp_path):
