@@ -50,9 +50,10 @@ def prepare(
   """Builds a run from a config, after the stages that its method has.
 
   A stage that trains is a run of its own, with the config of the run and the
-  changes in `config['stages'][NAME]`, in the folder `stages` of the workdir. How
-  often it logs and saves is the default, if not changed there. What it finds out
-  is saved; a finished stage is not run again, an interrupted one goes on.
+  changes in `config['stages'][NAME]`, in the folder `stages` of the workdir.
+  How often it logs and saves is the default, if not changed there. What it
+  finds out is saved; a finished stage is not run again, an interrupted one
+  goes on.
 
   Args:
     config: as for `build`.
