@@ -63,7 +63,7 @@ def _seconds(
   """To train some groups, and the part of it after each one's first log."""
   start, later = time.monotonic(), 0.0
   for i, group in enumerate(groups):
-    training.train_group(group, folder / str(i))
+    training.train_seeds(group, folder / str(i))
     records = logs.read(folder / str(i) / logs.TIMING)
     later += sum(record['seconds'] for record in records[1:])
   return time.monotonic() - start, later

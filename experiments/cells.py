@@ -203,7 +203,7 @@ def _run_group(
     progress=progress,
     say=say,
   )
-  states = training.train_group(
+  states = training.train_seeds(
     experiments, workdir, progress=progress, say=say
   )
   encode = training.RowEncoder(experiments[0])

@@ -40,6 +40,10 @@ METHODS = {
   'orthohash': orthohash,
   'shc': shc,
 }
+# Rows that are a method with other settings.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+  'cross_entropy_bn': ('cross_entropy', {'encoder': {'head': 'bn'}}),
+}
 DATABASE = 'query_database'
 MAP = f'{DATABASE}.mAP'
 LEAVE_ONE_OUT = f'evaluations.leave_one_out.{DATABASE}'
@@ -51,7 +55,7 @@ TABLES: dict[str, dict[str, Any]] = {
     'scores': {'mAP@ALL': MAP},
   },
   'cifar10_features': {
-    'methods': tuple(METHODS),
+    'methods': (*METHODS, *VARIANTS),
     'bits': (16, 32, 64),
     'seeds': 5,
     'scores': {
@@ -66,6 +70,7 @@ TABLES: dict[str, dict[str, Any]] = {
       'adalabelhash',
       'class_bits',
       'cross_entropy',
+      'cross_entropy_bn',
       'csq',
       'mdsh',
       'orthohash',
@@ -98,7 +103,9 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   table = TABLES[setting]
   methods = {}
   for name in table['methods']:
-    config = METHODS[name].get_config(setting)
+    method, changes = VARIANTS.get(name, (name, {}))
+    config = METHODS[method].get_config(setting)
+    training.merge(config, changes)
     training.merge(config, table.get('changes', {}))
     methods[name] = config
   return ConfigDict(

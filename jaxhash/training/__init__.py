@@ -30,7 +30,7 @@ from jaxhash.training.experiment import (
   make_mesh,
 )
 from jaxhash.training.groups import group_config, group_folder, seed_groups
-from jaxhash.training.loop import train, train_group, train_seeds
+from jaxhash.training.loop import train, train_seeds
 from jaxhash.training.optimizer import make_optimizer
 from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.report import (

@@ -24,7 +24,7 @@ from jaxhash.training.signals import stop_signals
 from jaxhash.training.state import TrainState
 from jaxhash.training.tasks import Task, one_run, seed_state, seeds_together
 
-__all__ = ['train', 'train_group', 'train_seeds']
+__all__ = ['train', 'train_seeds']
 
 
 def train(
@@ -48,7 +48,7 @@ def train(
     The state after the last step; it has been saved.
 
   Raises:
-    WorkdirError: the workdir is another run's, another process trains in it,
+    WorkdirError: the workdir is another run's, another process works in it,
       or the data are no longer what they were.
     CheckpointError: no checkpoint can be read, or one cannot be written.
     NonFiniteLossError: with the step, the batch and the metrics.
@@ -79,54 +79,31 @@ def train_seeds(
   *,
   progress: bool = False,
   say: Callable[[str], None] = logging.info,
-) -> TrainState:
+) -> list[TrainState]:
   """Trains several seeds of a run together, as `train` does one.
 
   Args:
-    experiments: of configs that differ in their seed alone.
-    workdir: where everything is written; made if it is not there.
-    progress: whether to show a progress bar.
-    say: takes a line of text now and then.
-
-  Returns:
-    The state of all seeds after the last step; `training.seed_state` takes
-    that of one out of it. It has been saved.
-
-  Raises:
-    ValueError: the configs differ in more than the seed, or the seeds have
-      states or data of different shapes.
-    RunError: as for `train`.
-  """
-  return _train(seeds_together(experiments), workdir, progress, say)
-
-
-def train_group(
-  experiments: Sequence[Experiment],
-  workdir: pathlib.Path,
-  *,
-  progress: bool = False,
-  say: Callable[[str], None] = logging.info,
-) -> list[TrainState]:
-  """Trains one or several seeds, and returns the state of each.
-
-  Args:
-    experiments: as for `train_seeds`; one is trained by `train`.
+    experiments: of configs that differ in their seed alone; one is trained by
+      `train`.
     workdir: as for `train`.
     progress: as for `train`.
     say: as for `train`.
 
   Returns:
-    The states after the last step, in the order of the seeds.
+    The states after the last step, in the order of the seeds; they have been
+    saved.
 
   Raises:
-    ValueError: as for `train_seeds`.
+    ValueError: the configs differ in more than the seed, or the seeds have
+      states or data of different shapes.
     RunError: as for `train`. Where a loss is not finite, the group is marked,
       so that `seed_groups` does not take it up again.
   """
   if len(experiments) == 1:
     return [train(experiments[0], workdir, progress=progress, say=say)]
+  task = seeds_together(experiments)
   try:
-    state = train_seeds(experiments, workdir, progress=progress, say=say)
+    state = _train(task, workdir, progress, say)
   except NonFiniteLossError as e:
     files.write_text(workdir / FAILED, f'{e}\n')
     raise

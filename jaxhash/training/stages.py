@@ -24,7 +24,7 @@ from jaxhash.training.experiment import (
   loading_once,
 )
 from jaxhash.training.groups import group_config, group_folder, seed_groups
-from jaxhash.training.loop import train_group
+from jaxhash.training.loop import train_seeds
 from jaxhash.training.stage_files import (
   Place,
   check_same_data,
@@ -246,7 +246,7 @@ def _rows(
     yield from ((experiment, None) for experiment in experiments)
     return
   workdir = group_folder(place.folder, [e.config['seed'] for e in experiments])
-  states = train_group(experiments, workdir, progress=progress, say=say)
+  states = train_seeds(experiments, workdir, progress=progress, say=say)
   wanted = stage.method._replace(encode=stage.rows)
   encode = RowEncoder(experiments[0]._replace(method=wanted), progress=progress)
   for experiment, state in zip(experiments, states):

@@ -36,16 +36,11 @@ def transfer(
   Example:
     >>> from jaxhash.training.config import default_config
     >>> from jaxhash.training.experiment import build
-    >>> config = default_config().to_dict() | {
-    ...   'dataset': {'name': 'clusters', 'num_classes': 2, 'num_features': 4},
-    ...   'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
-    ...   'encoder': {'name': 'mlp', 'hidden': [8]},
-    ...   'batch_size': 8,
-    ... }
-    >>> other = {'name': 'clusters', 'num_classes': 5, 'num_features': 4}
-    >>> run = transfer(build(config), other, config['protocol'])
-    >>> run.dataset.num_classes, len(run.split.query)
-    (5, 10)
+    >>> config = default_config().to_dict()
+    >>> protocol = {'name': 'per_class', 'num_query': 5, 'num_train': 5}
+    >>> run = transfer(build(config), config['dataset'], protocol)
+    >>> len(run.split.query), len(run.split.train)
+    (50, 0)
   """
   data = load_dataset({'dataset': dataset})
   trained, given = experiment.dataset.inputs.shape[1:], data.inputs.shape[1:]

@@ -28,7 +28,10 @@ def test_a_table_is_complete(setting, monkeypatch):
   assert table['methods']
   for name, run in table['methods'].items():
     training.check_config(run)
-    assert run['method']['name'] == name
+    method, changes = benchmarks.VARIANTS.get(name, (name, {}))
+    assert run['method']['name'] == method
+    for block, values in changes.items():
+      assert values.items() <= run[block].items()
     assert run['setting'] == setting
     method = training.experiment.build_method(run)
     assert method.width >= 1

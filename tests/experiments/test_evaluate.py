@@ -24,7 +24,7 @@ def group(tmp_path_factory):
   config = config_of(encoder={'head': 'bn'})
   folder = tmp_path_factory.mktemp('group')
   experiments = [training.build({**config, 'seed': s}) for s in (0, 1)]
-  states = training.train_group(experiments, folder)
+  states = training.train_seeds(experiments, folder)
   return folder, experiments, states
 
 
