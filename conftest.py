@@ -22,6 +22,11 @@ if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   atexit.register(
     shutil.rmtree, os.environ['JAX_COMPILATION_CACHE_DIR'], ignore_errors=True
   )
+# What pyproject.toml ignores here, for the processes that tests start.
+os.environ['PYTHONWARNINGS'] = ','.join(
+  f'ignore:Error {verb} persistent compilation cache:UserWarning'
+  for verb in ('reading', 'writing')
+)
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.05')
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
 

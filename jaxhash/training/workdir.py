@@ -171,7 +171,16 @@ def _commit() -> str:
     return ''
   with contextlib.suppress(OSError, subprocess.CalledProcessError):
     return subprocess.run(
-      ['git', 'describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'],
+      # Without locks: killed, git would leave one in the user's checkout.
+      [
+        'git',
+        '--no-optional-locks',
+        'describe',
+        '--always',
+        '--dirty',
+        '--abbrev=40',
+        '--exclude=*',
+      ],
       cwd=checkout,
       capture_output=True,
       text=True,
