@@ -16,6 +16,7 @@ from jaxhash.losses._rows import (
   unit_rows,
   zero_outside,
 )
+from jaxhash.losses.distances import inner_products
 from jaxhash.losses.labels import multi_hot
 from jaxhash.losses.reduce import safe_reduce
 
@@ -51,12 +52,7 @@ def codeword_scores(
     [[1.0, -0.5]]
   """
   check_bits(codes, codewords, 'codewords')
-  dtype = np.result_type(codes.dtype, codewords.dtype, np.float32)
-  # A product of so few columns costs nothing, and at the default precision of
-  # GPUs and TPUs it would lose the third decimal of the margin.
-  return jnp.matmul(
-    codes.astype(dtype), codewords.astype(dtype).T, precision='highest'
-  )
+  return inner_products(codes, codewords)
 
 
 def codeword_cosines(

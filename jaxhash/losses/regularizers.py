@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -18,7 +19,13 @@ from jaxhash.losses._rows import (
 )
 from jaxhash.losses.reduce import safe_reduce
 
-__all__ = ['cosine_quantization_loss', 'power_quantization_loss']
+__all__ = [
+  'bit_variance_loss',
+  'cauchy_quantization_loss',
+  'cosine_quantization_loss',
+  'log_cosh_quantization_loss',
+  'power_quantization_loss',
+]
 
 
 def power_quantization_loss(
@@ -90,4 +97,113 @@ def cosine_quantization_loss(
   v = zero_outside(to_float32(logits), where)
   signs = jax.lax.stop_gradient(codes_from_logits(v)).astype(v.dtype)
   losses = 1 - (unit_rows(v) * unit_rows(signs)).sum(axis=-1)
+  return safe_reduce(losses, where=where, reduce_fn=reduce_fn)
+
+
+def log_cosh_quantization_loss(
+  codes: Float[Array, 'batch bits'],
+  *,
+  where: Bool[Array, 'batch'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  """DHN: a smooth form of the distance of each bit from -1 or +1.
+
+  .. math:: \\ell_n = \\frac{1}{K} \\sum_k \\log \\cosh(|u_{nk}| - 1)
+
+  Args:
+    codes: u, real-valued codes, `[batch, bits]`.
+    where: which rows count, bool `[batch]`; None means all.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`; float32 (float64 where the codes are).
+
+  Raises:
+    ValueError: the shapes do not agree.
+
+  Example:
+    >>> loss = log_cosh_quantization_loss(jnp.array([[3.0, -1.0]]))
+    >>> round(loss.item(), 4)
+    0.6625
+
+  Source: Zhu et al., "Deep Hashing Network for Efficient Similarity
+  Retrieval", AAAI 2016, equation 5.
+  """
+  check_rows(codes, where)
+  x = jnp.abs(zero_outside(to_float32(codes), where)) - 1
+  size = jnp.abs(x)  # log cosh x without the exponential of a large x
+  log_cosh = size + jax.nn.softplus(-2 * size) - math.log(2)
+  return safe_reduce(log_cosh.mean(axis=-1), where=where, reduce_fn=reduce_fn)
+
+
+def cauchy_quantization_loss(
+  codes: Float[Array, 'batch bits'],
+  *,
+  gamma: float = 20.0,
+  where: Bool[Array, 'batch'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  """DCH: Cauchy's distribution of the angle between |u| and a corner.
+
+  .. math::
+    \\ell_n = \\log\\left(1 + \\frac{d_n}{\\gamma}\\right), \\qquad
+    d_n = \\frac{K}{2} (1 - \\cos(|u_n|, 1))
+
+  Args:
+    codes: u, real-valued codes, `[batch, bits]`.
+    gamma: as for `cauchy_cross_entropy_loss`, above 0.
+    where: which rows count, bool `[batch]`; None means all.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`; float32 (float64 where the codes are).
+
+  Raises:
+    ValueError: the shapes do not agree.
+
+  Example:
+    >>> loss = cauchy_quantization_loss(jnp.array([[3.0, 0.0]]), gamma=1.0)
+    >>> round(loss.item(), 4)
+    0.2569
+
+  Source: Cao et al., "Deep Cauchy Hashing for Hamming Space Retrieval", CVPR
+  2018, equation 7. The released code bounds this cosine, too, by .99, beyond
+  which it has no gradient; here it is not bounded.
+  """
+  num_bits = codes.shape[1]
+  cosine_loss = cosine_quantization_loss(codes, where=where, reduce_fn=None)
+  losses = jnp.log1p(num_bits / 2 * cosine_loss / gamma)
+  return safe_reduce(losses, where=where, reduce_fn=reduce_fn)
+
+
+def bit_variance_loss(
+  codes: Float[Array, 'batch bits'],
+  *,
+  where: Bool[Array, 'batch'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  """The variance of the bits of a code, each 1 with a probability.
+
+  .. math:: \\ell_n = \\sum_k a_{nk} (1 - a_{nk})
+
+  half of the soft Hamming distance of a row to itself: 0 for binary codes.
+
+  Args:
+    codes: a, `[batch, bits]` in [0, 1], say sigmoid(logits).
+    where: which rows count, bool `[batch]`; None means all.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`; float32 (float64 where the codes are).
+
+  Raises:
+    ValueError: the shapes do not agree.
+
+  Example:
+    >>> bit_variance_loss(jnp.array([[0.5, 1.0]])).item()
+    0.25
+  """
+  check_rows(codes, where)
+  a = zero_outside(to_float32(codes), where)
+  losses = (a * (1 - a)).sum(axis=-1)
   return safe_reduce(losses, where=where, reduce_fn=reduce_fn)

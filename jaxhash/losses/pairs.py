@@ -1,0 +1,131 @@
+"""Pairs of rows from labels: how similar they are, and which of them count."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Shaped
+
+from jaxhash.losses._pairs import gather_rows, total
+from jaxhash.losses._rows import check_rows, unit_rows
+from jaxhash.losses.distances import inner_products
+from jaxhash.similarity import relevance
+
+__all__ = ['Pairs', 'balance_weights', 'label_pairs']
+
+
+class Pairs(NamedTuple):
+  """Each row of a batch with each of the rows that it is compared with.
+
+  Attributes:
+    similarity: from 0 to 1, float32 `[batch, others]`.
+    where: which pairs count, bool `[batch, others]`.
+  """
+
+  similarity: Float[Array, 'batch others']
+  where: Bool[Array, 'batch others']
+
+
+def label_pairs(
+  labels: Shaped[Array, 'batch'] | Shaped[Array, 'batch classes'],
+  other_labels: Shaped[Array, 'others']
+  | Shaped[Array, 'others classes']
+  | None = None,
+  *,
+  soft: bool = False,
+  self_pairs: bool = False,
+  where: Bool[Array, 'batch'] | None = None,
+  axis_name: str | None = None,
+) -> Pairs:
+  """The pairs of a batch with itself, or with other rows.
+
+  A pair counts if both of its rows do, and have a label.
+
+  Args:
+    labels: int `[batch]`, negative for unknown, or multi-hot
+      `[batch, classes]`, all zero for unknown.
+    other_labels: of the same kind, of the rows to compare with; None compares
+      the batch with itself.
+    soft: the similarity is the cosine of the label vectors (IDHN); otherwise
+      1 for a label in common, 0 for none. The same for int labels.
+    self_pairs: whether a row of the batch is compared with itself; without
+      effect on other rows.
+    where: which rows of the batch count, bool `[batch]`; None means all.
+    axis_name: of the devices that share the batch, under `jax.shard_map` or
+      `jax.pmap`: the others are then the rows of all of them.
+
+  Returns:
+    What the losses on pairs take.
+
+  Raises:
+    ValueError: the labels are of different kinds, or `where` is not `[batch]`.
+
+  Example:
+    >>> pairs = label_pairs(jnp.array([0, 0, -1]))
+    >>> pairs.similarity[0].tolist(), pairs.where[0].tolist()
+    ([1.0, 1.0, 0.0], [False, True, False])
+  """
+  check_rows(labels, where)
+  known = labels >= 0 if labels.ndim == 1 else (labels > 0).any(axis=-1)
+  rows = known if where is None else known & where
+  if other_labels is None:
+    other_labels = gather_rows(labels, axis_name)
+    other_rows = gather_rows(rows, axis_name)
+    counts = rows[:, None] & other_rows[None]
+    if not self_pairs:
+      first = 0 if axis_name is None else jax.lax.axis_index(axis_name)
+      own = first * len(rows) + jnp.arange(len(rows))
+      counts &= own[:, None] != jnp.arange(len(other_rows))[None]
+  else:
+    others = other_labels
+    known = others >= 0 if others.ndim == 1 else (others > 0).any(axis=-1)
+    counts = rows[:, None] & known[None]
+  similar = relevance(labels, other_labels)
+  if soft and labels.ndim == 2:
+    units = (
+      unit_rows((each > 0).astype(jnp.float32))
+      for each in (labels, other_labels)
+    )
+    return Pairs(inner_products(*units), counts)
+  return Pairs(similar.astype(jnp.float32), counts)
+
+
+def balance_weights(
+  similarity: Float[Array, 'batch others'],
+  *,
+  where: Bool[Array, 'batch others'] | None = None,
+  axis_name: str | None = None,
+) -> Float[Array, 'batch others']:
+  r"""Weights by which similar and dissimilar pairs count alike.
+
+  .. math:: w_{ij} = s_{ij} \frac{n}{\sum s} + (1 - s_{ij}) \frac{n}{\sum (1 -
+    s)}
+
+  over the n pairs that count. Where there are none of a kind, those of the
+  other weigh 1.
+
+  Args:
+    similarity: s, from 0 to 1, `[batch, others]`.
+    where: which pairs count, bool `[batch, others]`; None means all.
+    axis_name: of the devices that share the batch.
+
+  Returns:
+    `[batch, others]`, in the dtype of the similarity.
+
+  Example:
+    >>> balance_weights(jnp.array([[1.0, 0.0, 0.0]])).tolist()
+    [[3.0, 1.5, 1.5]]
+
+  Source: HashNet's and DCH's weights of the class imbalance.
+  """
+  counts = jnp.ones(similarity.shape, bool) if where is None else where
+  s = jnp.where(counts, similarity, 0.0)
+  number = total(counts.astype(s.dtype), axis_name)
+  similar = total(s, axis_name)
+
+  def share(part: Array) -> Array:
+    return jnp.where(part > 0, number / jnp.where(part > 0, part, 1.0), 0.0)
+
+  return s * share(similar) + (1 - s) * share(number - similar)

@@ -1,0 +1,77 @@
+"""Losses of an anchor, a row that is similar to it, and one that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxhash.losses._pairs import pair_rows
+from jaxhash.losses.distances import inner_products
+from jaxhash.losses.reduce import safe_reduce
+
+__all__ = ['triplet_likelihood_loss']
+
+
+def triplet_likelihood_loss(
+  codes: Float[Array, 'batch bits'],
+  similarity: Float[Array, 'batch others'],
+  others: Float[Array, 'others bits'] | None = None,
+  *,
+  margin: float = 5.0,
+  scale: float = 1.0,
+  where: Bool[Array, 'batch others'] | None = None,
+  axis_name: str | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  r"""DTSH: a similar row must score above every dissimilar one, by a margin.
+
+  .. math:: \ell_i = \frac{1}{|P_i| |N_i|} \sum_{p \in P_i} \sum_{n \in N_i}
+    \log\left(1 + e^{-T_{ipn}}\right), \qquad T_{ipn} = \alpha \langle u_i, v_p
+    \rangle - \alpha \langle u_i, v_n \rangle - m
+
+  reduced over the anchors i that have both similar rows P and dissimilar ones
+  N. All triplets are formed: memory and time grow as batch x others^2.
+
+  Args:
+    codes: u, real-valued codes of the anchors, `[batch, bits]`.
+    similarity: `[batch, others]`, above 0 for similar rows.
+    others: v, `[others, bits]`; None: the codes of all devices.
+    margin: m.
+    scale: alpha; the paper has .5, the code in DeepHash-pytorch 1.
+    where: which pairs count, bool `[batch, others]`; None means all.
+    axis_name: of the devices that share the batch; see
+      `jaxhash.losses.pairwise`.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`, 0 for anchors without a triplet; float32 (float64
+    where the codes are).
+
+  Raises:
+    ValueError: the shapes do not agree.
+
+  Example:
+    >>> codes = jnp.array([[1.0, 1.0], [1.0, 0.0], [0.0, -1.0]])
+    >>> similar = jnp.array([[1.0, 1.0, 0.0]])
+    >>> loss = triplet_likelihood_loss(codes[:1], similar, codes, margin=1.0)
+    >>> round(loss.item(), 4)
+    0.2201
+
+  Source: Wang, Shi and Kitani, "Deep Supervised Hashing with Triplet Labels",
+  ACCV 2016.
+
+  Departures: T is not clipped to [-100, 50], beyond which the code in
+  DeepHash-pytorch has no gradient; nothing overflows here.
+  """
+  u, v, pairs = pair_rows(codes, others, similarity, where, axis_name)
+  scores = scale * inner_products(u, v)
+  positive, negative = pairs & (similarity > 0), pairs & ~(similarity > 0)
+  triplets = positive[:, :, None] & negative[:, None]
+  t = scores[:, :, None] - scores[:, None] - margin
+  losses = jnp.where(triplets, jax.nn.softplus(-t), 0.0).sum(axis=(1, 2))
+  number = triplets.sum(axis=(1, 2))
+  losses = losses / jnp.maximum(number, 1).astype(losses.dtype)
+  return safe_reduce(losses, number > 0, reduce_fn, axis_name=axis_name)
