@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int8, UInt8
 
-__all__ = ['codes_from_logits', 'pack', 'straight_through', 'unpack']
+from jaxhash._checks import check_int, check_not_negative
+
+__all__ = [
+  'codes_from_logits',
+  'continuation_schedule',
+  'pack',
+  'straight_through',
+  'unpack',
+]
 
 
 def codes_from_logits(
@@ -45,6 +55,43 @@ def straight_through(
   """
   codes = codes_from_logits(logits).astype(logits.dtype)
   return logits + jax.lax.stop_gradient(codes - logits)
+
+
+def continuation_schedule(
+  rate: float = 0.005, power: float = 0.5, every: int = 200
+) -> Callable[[Array | int], Array]:
+  """How steep a tanh is at each step, so that it becomes a sign by and by.
+
+  .. math:: \\beta_t = (1 + r \\, t')^p, \\qquad t' = n \\lfloor t / n \\rfloor
+
+  Args:
+    rate: r, at least 0.
+    power: p, at least 0.
+    every: n, steps between two changes, at least 1.
+
+  Returns:
+    `step -> beta`, float32, 1 at step 0: a schedule as optax has them, to be
+    used as `tanh(beta * logits)`.
+
+  Raises:
+    ValueError: a number is out of its range.
+
+  Example:
+    >>> beta = continuation_schedule(rate=0.005, every=200)
+    >>> [round(beta(step).item(), 3) for step in (0, 199, 200, 600)]
+    [1.0, 1.0, 1.414, 2.0]
+
+  Source: Cao et al., "HashNet: Deep Learning to Hash by Continuation", ICCV
+  2017; the numbers are those of the authors' released code.
+  """
+  check_not_negative(rate=rate, power=power)
+  check_int('every', every, 1)
+
+  def beta(step: Array | int) -> Array:
+    changed = jnp.asarray(step) // every * every
+    return (1.0 + rate * changed.astype(jnp.float32)) ** power
+
+  return beta
 
 
 def pack(codes: Int8[Array, '*batch bits']) -> UInt8[Array, '*batch bytes']:

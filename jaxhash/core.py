@@ -56,6 +56,8 @@ class Info(NamedTuple):
     labels: labels of all train rows, int32 `[num_train]` (-1: hidden) or
       multi-hot `[num_train, num_classes]` (all zero: hidden).
     arrays: what the earlier stages of the method found out, by name.
+    class_distances: of the classes in the run's taxonomy, float
+      `[num_classes, num_classes]` in [0, 1]; None without one.
   """
 
   inputs: Any
@@ -63,6 +65,7 @@ class Info(NamedTuple):
   num_classes: int
   labels: Any
   arrays: Mapping[str, Any] = types.MappingProxyType({})
+  class_distances: Any = None
 
 
 class Variables(NamedTuple):

@@ -20,7 +20,18 @@ from tests.method_suite import (
 )
 
 MEAN_OVER_BITS = {'optimizer': {'learning_rate': 0.2}}  # small gradients
-METHODS = sorted([*toy_methods.__all__, *lookup.known('jaxhash.methods')])
+# Arguments that a method needs here, or in which it does something else.
+ARGUMENTS = {
+  'dpsh_bank': ('dpsh', {'bank': True}),
+  'shrewd': ('shrewd', {'similarity': 'labels'}),
+  'shrewd_weak': (
+    'shrewd',
+    {'similarity': 'labels', 'classification_weight': 0.0},
+  ),
+}
+METHODS = sorted(
+  {*toy_methods.__all__, *lookup.known('jaxhash.methods'), *ARGUMENTS}
+)
 
 
 def toy_experiment(name, *, devices=4, seed=0):
@@ -29,6 +40,7 @@ def toy_experiment(name, *, devices=4, seed=0):
     'adalabelhash_semi': {'protocol': {'num_labelled': 4}},
     'csq': MEAN_OVER_BITS,
     'dpn': MEAN_OVER_BITS,
+    'idhn': MEAN_OVER_BITS,
     'shc': MEAN_OVER_BITS,
     'two_views': {'pipeline': {'views': 2, 'augment': {'noise': 0.1}}},
     'partly_labelled': {'protocol': {'num_labelled': 4}},
@@ -36,8 +48,11 @@ def toy_experiment(name, *, devices=4, seed=0):
       'optimizer': {'groups': {'method/codewords': {'learning_rate': 0.1}}}
     },
   }.get(name, {})
+  method, arguments = ARGUMENTS.get(name, (name, {}))
+  if toy:
+    method = f'tests.toy_methods:{name}'
   return experiment_of(
-    {'name': f'tests.toy_methods:{name}' if toy else name, 'num_bits': 8},
+    {'name': method, 'num_bits': 8, **arguments},
     devices=devices,
     seed=seed,
     **config,

@@ -7,8 +7,8 @@ from jaxhash.losses.distances import (
   soft_hamming_distances,
   squared_distances,
 )
-from jaxhash.losses.labels import multi_hot
-from jaxhash.losses.pairs import Pairs, balance_weights, label_pairs
+from jaxhash.losses.labels import has_label, multi_hot
+from jaxhash.losses.pairs import Pairs, balance_weights, label_pairs, row_pairs
 from jaxhash.losses.pairwise import (
   cauchy_cross_entropy_loss,
   pairwise_hinge_loss,
@@ -51,6 +51,7 @@ __all__ = [
   'cosine_one_vs_rest_loss',
   'cosine_quantization_loss',
   'hardest_negative_hinge_loss',
+  'has_label',
   'inner_products',
   'l1_distances',
   'label_pairs',
@@ -63,6 +64,7 @@ __all__ = [
   'power_quantization_loss',
   'quantified_similarity_loss',
   'relative_distance_loss',
+  'row_pairs',
   'safe_reduce',
   'soft_hamming_distances',
   'squared_distances',

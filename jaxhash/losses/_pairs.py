@@ -8,9 +8,7 @@ from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxhash.losses._rows import check_bits, to_float32, zero_outside
 
-__all__ = ['gather_rows', 'pair_rows', 'total']
-
-Rows = Float[Array, 'rows bits']
+__all__ = ['gather_rows', 'own_pairs', 'pair_rows', 'total']
 
 
 def gather_rows(
@@ -20,6 +18,15 @@ def gather_rows(
   if axis_name is None:
     return rows
   return jax.lax.all_gather(rows, axis_name, tiled=True)
+
+
+def own_pairs(
+  batch: int, others: int, axis_name: str | None
+) -> Bool[Array, 'batch others']:
+  """Which of the others, those of `gather_rows`, is a row itself."""
+  first = 0 if axis_name is None else batch * jax.lax.axis_index(axis_name)
+  own = first + jnp.arange(batch)
+  return own[:, None] == jnp.arange(others)[None]
 
 
 def total(values: Array, axis_name: str | None) -> Array:

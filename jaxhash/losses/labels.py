@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Integer
 
-__all__ = ['multi_hot']
+__all__ = ['has_label', 'multi_hot']
 
 
 def multi_hot(
@@ -43,3 +43,27 @@ def multi_hot(
       f'{labels.dtype} {list(labels.shape)}'
     )
   return labels > jnp.zeros((), labels.dtype)
+
+
+def has_label(
+  labels: Integer[Array, 'batch']
+  | Integer[Array, 'batch classes']
+  | Float[Array, 'batch classes']
+  | Bool[Array, 'batch classes'],
+) -> Bool[Array, 'batch']:
+  """Which rows have a label.
+
+  Args:
+    labels: int `[batch]`, negative for none, or multi-hot `[batch, classes]`
+      of any dtype, nowhere positive for none.
+
+  Returns:
+    bool `[batch]`.
+
+  Example:
+    >>> has_label(jnp.array([1, -1])).tolist()
+    [True, False]
+  """
+  if labels.ndim == 1:
+    return labels >= jnp.zeros((), labels.dtype)
+  return (labels > jnp.zeros((), labels.dtype)).any(axis=-1)

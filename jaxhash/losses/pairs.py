@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
-from jaxhash.losses._pairs import gather_rows, total
+from jaxhash.losses._pairs import gather_rows, own_pairs, total
 from jaxhash.losses._rows import check_rows, unit_rows
 from jaxhash.losses.distances import inner_products
+from jaxhash.losses.labels import has_label
 from jaxhash.similarity import relevance
 
-__all__ = ['Pairs', 'balance_weights', 'label_pairs']
+__all__ = ['Pairs', 'balance_weights', 'label_pairs', 'row_pairs']
 
 
 class Pairs(NamedTuple):
@@ -68,20 +68,12 @@ def label_pairs(
     ([1.0, 1.0, 0.0], [False, True, False])
   """
   check_rows(labels, where)
-  known = labels >= 0 if labels.ndim == 1 else (labels > 0).any(axis=-1)
-  rows = known if where is None else known & where
+  rows = has_label(labels) if where is None else has_label(labels) & where
   if other_labels is None:
     other_labels = gather_rows(labels, axis_name)
-    other_rows = gather_rows(rows, axis_name)
-    counts = rows[:, None] & other_rows[None]
-    if not self_pairs:
-      first = 0 if axis_name is None else jax.lax.axis_index(axis_name)
-      own = first * len(rows) + jnp.arange(len(rows))
-      counts &= own[:, None] != jnp.arange(len(other_rows))[None]
+    counts = row_pairs(rows, self_pairs=self_pairs, axis_name=axis_name)
   else:
-    others = other_labels
-    known = others >= 0 if others.ndim == 1 else (others > 0).any(axis=-1)
-    counts = rows[:, None] & known[None]
+    counts = rows[:, None] & has_label(other_labels)[None]
   similar = relevance(labels, other_labels)
   if soft and labels.ndim == 2:
     units = (
@@ -90,6 +82,34 @@ def label_pairs(
     )
     return Pairs(inner_products(*units), counts)
   return Pairs(similar.astype(jnp.float32), counts)
+
+
+def row_pairs(
+  rows: Bool[Array, 'batch'],
+  *,
+  self_pairs: bool = False,
+  axis_name: str | None = None,
+) -> Bool[Array, 'batch others']:
+  """The pairs of a batch with itself both of whose rows count.
+
+  Args:
+    rows: which rows count, bool `[batch]`.
+    self_pairs: whether a row is paired with itself.
+    axis_name: of the devices that share the batch; the others are then the
+      rows of all of them.
+
+  Returns:
+    bool `[batch, others]`, the `where` of the losses on pairs.
+
+  Example:
+    >>> row_pairs(jnp.array([True, True, False])).astype(int).tolist()
+    [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+  """
+  others = gather_rows(rows, axis_name)
+  counts = rows[:, None] & others[None]
+  if self_pairs:
+    return counts
+  return counts & ~own_pairs(len(rows), len(others), axis_name)
 
 
 def balance_weights(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxhash.losses._pairs import gather_rows, pair_rows, total
+from jaxhash.losses._pairs import gather_rows, own_pairs, pair_rows, total
 from jaxhash.losses._rows import (
   check_bits,
   check_rows,
@@ -135,9 +135,7 @@ def nearest_neighbor_kl_loss(
   rows = jnp.ones(codes.shape[0], bool) if where is None else where
   z = zero_outside(to_float32(codes), rows)
   every, counts = gather_rows(z, axis_name), gather_rows(rows, axis_name)
-  first = 0 if axis_name is None else jax.lax.axis_index(axis_name)
-  own = first * len(z) + jnp.arange(len(z))
-  others = counts[None] & (own[:, None] != jnp.arange(len(every))[None])
+  others = counts[None] & ~own_pairs(len(z), len(every), axis_name)
   rho = _nearest_distance(z, every, others, epsilon)
   target = reference.astype(z.dtype)
   nu = _nearest_distance(z, target, None, epsilon)

@@ -157,7 +157,7 @@ def build(
   )
   num_steps = config['epochs'] * pipeline.steps_per_epoch
   info, encoder_params = _describe(dataset, split, pipeline, encoder)
-  info = info._replace(arrays=dict(arrays or {}))
+  info = info._replace(arrays=dict(arrays or {}), class_distances=distances)
   key = jax.random.key(config['seed'])
   variables = method.init(jax.random.fold_in(key, 1), info)
   optimizer = make_optimizer(

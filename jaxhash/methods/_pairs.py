@@ -1,0 +1,173 @@
+"""What the methods on pairs share: with whom each row is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from jaxhash._checks import check_int, check_not_negative
+from jaxhash.core import (
+  Aux,
+  Batch,
+  HashMethod,
+  Info,
+  Outputs,
+  PyTree,
+  Variables,
+)
+from jaxhash.losses import (
+  Pairs,
+  has_label,
+  label_pairs,
+  pairwise_likelihood_loss,
+)
+
+__all__ = ['as_they_are', 'likelihood', 'pair_method']
+
+Codes = Float[Array, 'rows bits']
+
+
+def as_they_are(
+  logits: Float[Array, 'batch bits'], step: Array
+) -> Float[Array, 'batch bits']:
+  """The logits, at any step."""
+  del step
+  return logits
+
+
+def likelihood(codes: Codes, others: Codes | None, pairs: Pairs) -> Array:
+  """The pair loss of DPSH and DHN."""
+  return pairwise_likelihood_loss(
+    codes, pairs.similarity, others, where=pairs.where
+  )
+
+
+def pair_method(
+  num_bits: int,
+  pair_loss: Callable[[Codes, Codes | None, Pairs], Array],
+  penalty: Callable[..., Array],
+  penalty_weight: float,
+  *,
+  activation: Callable[[Codes, Array], Codes] = as_they_are,
+  soft: bool = False,
+  self_pairs: bool = False,
+  bank: bool = False,
+) -> HashMethod:
+  """A loss of pairs and a weighted penalty of each row.
+
+  Rows without a label are in no pair and have no penalty. Metrics: `loss`,
+  `pair_loss`, `quantization_loss` (the penalty before its weight),
+  `similar_pairs` (their share of those that count), `mean_abs_code`.
+
+  Args:
+    num_bits: bits of a code, at least 1.
+    pair_loss: `(codes, others, pairs) -> scalar`; `others` is None where the
+      batch is compared with itself.
+    penalty: `(codes, where=rows) -> scalar`.
+    penalty_weight: at least 0.
+    activation: `(logits, step) -> codes`.
+    soft: as for `losses.label_pairs`.
+    self_pairs: whether each row is compared with itself, too.
+    bank: compare the batch with the last codes of all train rows, which have
+      no gradient, and not with itself.
+
+  Returns:
+    The method. With a bank its `state` has `labels`, `codes`
+    `[num_train, num_bits]` and which of the rows have been `seen`; a row that
+    has not is in no pair.
+  """
+  check_int('num_bits', num_bits, 1)
+  check_not_negative(penalty_weight=penalty_weight)
+
+  def init(key: jax.Array, info: Info) -> Variables:
+    del key
+    if not bank:
+      return Variables()
+    rows = len(info.labels)
+    return Variables(
+      state={
+        'labels': jnp.asarray(info.labels),
+        'codes': jnp.zeros((rows, num_bits), jnp.float32),
+        'seen': jnp.zeros(rows, bool),
+      }
+    )
+
+  def loss(
+    variables: Variables,
+    outputs: Outputs,
+    batch: Batch,
+    *,
+    key: jax.Array | None,
+    step: jax.Array,
+  ) -> tuple[jax.Array, Aux]:
+    del key
+    labels = batch['labels']
+    rows = has_label(labels)
+    logits = jnp.where(rows[:, None], outputs.logits, 0.0)
+    codes = activation(logits.astype(jnp.float32), step)
+    if bank:
+      state = _seen(variables.state, codes, rows, batch['index'])
+      others, pairs = (
+        state['codes'],
+        _bank_pairs(state, batch, soft, self_pairs),
+      )
+    else:
+      state, others = variables.state, None
+      pairs = label_pairs(labels, soft=soft, self_pairs=self_pairs)
+    pair = pair_loss(codes, others, pairs)
+    error = penalty(codes, where=rows)
+    value = pair + penalty_weight * error
+    count = jnp.maximum(pairs.where.sum(), 1)
+    similar = (pairs.where & (pairs.similarity > 0)).sum()
+    metrics = {
+      'loss': value,
+      'pair_loss': pair,
+      'quantization_loss': error,
+      'similar_pairs': similar / count,
+      'mean_abs_code': jnp.abs(codes).mean(),
+    }
+    return value, Aux(metrics, state)
+
+  def update(
+    variables: Variables,
+    outputs: Outputs,
+    aux: Aux,
+    batch: Batch,
+    *,
+    key: jax.Array,
+    step: jax.Array,
+  ) -> PyTree:
+    del variables, outputs, batch, key, step
+    return aux.arrays
+
+  return HashMethod(width=num_bits, init=init, loss=loss, update=update)
+
+
+def _seen(
+  state: PyTree,
+  codes: Float[Array, 'batch bits'],
+  rows: Shaped[Array, 'batch'],
+  index: Shaped[Array, 'batch'],
+) -> PyTree:
+  """The bank after the codes of a batch were written to it."""
+  codes = jax.lax.stop_gradient(codes)
+  return {
+    **state,
+    'codes': state['codes'].at[index].set(codes),
+    'seen': state['seen'].at[index].set(rows),
+  }
+
+
+def _bank_pairs(
+  state: PyTree, batch: Batch, soft: bool, self_pairs: bool
+) -> Pairs:
+  """Each row of the batch with all train rows that have been seen."""
+  pairs = label_pairs(batch['labels'], state['labels'], soft=soft)
+  where = pairs.where & state['seen'][None]
+  if not self_pairs:
+    every = jnp.arange(len(state['seen']), dtype=batch['index'].dtype)
+    where &= batch['index'][:, None] != every[None]
+  return Pairs(pairs.similarity, where)

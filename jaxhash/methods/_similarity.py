@@ -1,0 +1,179 @@
+"""How unlike two rows are, to a method that need not see their labels."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxhash.core import Batch, Info, PyTree
+from jaxhash.losses import has_label
+from jaxhash.similarity import relevance
+
+__all__: list[str] = []
+
+Source = str | np.ndarray | jax.Array
+GIVEN = ('classes', 'class_vectors', 'rows', 'row_vectors')
+NAMED = ('taxonomy', 'labels')
+
+
+class DistanceSource(NamedTuple):
+  """Distances between rows, from one of several sources.
+
+  Attributes:
+    similarity: a name in `NAMED`, or an array.
+    of: a name in `GIVEN`: what the array is of.
+    what: what the array is called in errors.
+  """
+
+  similarity: str | np.ndarray
+  of: str
+  what: str
+
+  def init(self, info: Info) -> PyTree:
+    """What has to be kept of the source, in the state of a method.
+
+    Raises:
+      ValueError: there is no taxonomy, or the array is not of these data.
+    """
+    if isinstance(self.similarity, str):
+      if self.similarity == 'labels':
+        return {}
+      if info.class_distances is None:
+        raise ValueError(
+          "similarity='taxonomy' needs the taxonomy of the run, the file of a "
+          'class hierarchy (`--set=taxonomy=FILE`), got none; "labels" does '
+          'without: rows are alike or not'
+        )
+      _check_single(info, "similarity='taxonomy'")
+      return {'distances': jnp.asarray(info.class_distances, jnp.float32)}
+    by_class = self.of.startswith('class')
+    count = info.num_classes if by_class else len(info.labels)
+    wanted = 'classes' if by_class else 'train rows'
+    if len(self.similarity) != count:
+      raise ValueError(
+        f'{self.what} is of {len(self.similarity)} {wanted}, the data have '
+        f'{count}'
+      )
+    if by_class:
+      _check_single(info, self.what)
+    if self.of == 'row_vectors':  # never all pairs of them at once
+      return {'vectors': _unit(self.similarity)}
+    if self.of == 'class_vectors':
+      units = _unit(self.similarity)
+      return {'distances': _cosine_distances(units)}
+    return {'distances': jnp.asarray(1 - self.similarity, jnp.float32)}
+
+  def distances(
+    self, state: PyTree, batch: Batch
+  ) -> tuple[Float[Array, 'batch batch'], Bool[Array, 'batch']]:
+    """Distances between the rows of a batch, and which of the rows have any.
+
+    Args:
+      state: of `init`.
+      batch: its labels are used to look distances up, and where the source is
+        of rows, not at all.
+    """
+    named = isinstance(self.similarity, str)
+    if not named and self.of.startswith('row'):
+      index = batch['index']
+      every = jnp.ones(index.shape, bool)
+      if self.of == 'row_vectors':
+        return _cosine_distances(state['vectors'][index]), every
+      return state['distances'][index[:, None], index[None]], every
+    labels = batch['labels']
+    if named and self.similarity == 'labels':
+      alike = relevance(labels, labels)
+      return 1 - alike.astype(jnp.float32), has_label(labels)
+    classes = jnp.clip(labels, 0)
+    distances = state['distances'][classes[:, None], classes[None]]
+    return distances, has_label(labels)
+
+
+def distance_source(similarity: Source, of: str) -> DistanceSource:
+  """Reads and checks where distances are to come from.
+
+  Args:
+    similarity: `taxonomy`, that of the run; `labels`, 0 for a label in common
+      and 1 for none; the path of a .npy file; or an array.
+    of: what the array is of: `classes` or `rows`, similarities in [0, 1] of
+      all pairs; `class_vectors` or `row_vectors`, a vector of each, such as
+      the text embedding of a class name, to be compared by cosine.
+
+  Raises:
+    ValueError: an unknown name, a file that cannot be read, or an array that
+      is not as above.
+  """
+  if of not in GIVEN:
+    raise ValueError(f'unknown similarity_of {of!r}; known: {", ".join(GIVEN)}')
+  what = 'the similarity'
+  if isinstance(similarity, str):
+    if similarity in NAMED:
+      return DistanceSource(similarity, of, what)
+    if not similarity.endswith('.npy'):
+      raise ValueError(
+        f'unknown similarity {similarity!r}; known: {", ".join(NAMED)}, or a '
+        '.npy file'
+      )
+    path = pathlib.Path(similarity).expanduser()
+    what = f'the similarity in {path}'
+    try:
+      similarity = np.load(path)
+    except (OSError, ValueError, EOFError) as e:
+      raise ValueError(f'{what} cannot be read: {e}') from e
+  array = np.asarray(similarity)
+  _check_array(array, of, what)
+  return DistanceSource(array.astype(np.float32), of, what)
+
+
+def _check_array(array: np.ndarray, of: str, what: str) -> None:
+  name = 'classes' if of.startswith('class') else 'num_train'
+  vectors = of.endswith('vectors')
+  wanted = f'float [{name}, dims]' if vectors else f'float [{name}, {name}]'
+  if (
+    array.ndim != 2
+    or array.dtype.kind not in 'fiu'
+    or not (vectors or array.shape[0] == array.shape[1])
+  ):
+    raise ValueError(
+      f'{what} must be {wanted}, got {array.dtype} {list(array.shape)}'
+    )
+  if not np.isfinite(array).all():
+    raise ValueError(f'{what} has values that are not finite')
+  if vectors:
+    zero = ~array.any(axis=1)
+    if zero.any():
+      raise ValueError(f'{what} has a vector of zeros, row {zero.argmax()}')
+    return
+  if array.min() < 0 or array.max() > 1:
+    raise ValueError(
+      f'{what} must be in [0, 1], got {array.min()} to {array.max()}'
+    )
+  if not np.allclose(array, array.T, atol=1e-6):
+    raise ValueError(f'{what} must be symmetric, and is not')
+
+
+def _check_single(info: Info, what: str) -> None:
+  if info.labels.ndim != 1:
+    raise ValueError(
+      f'{what} is of classes, and needs int labels [num_train], got '
+      f'{list(info.labels.shape)}: give similarity_of="rows" or "row_vectors"'
+    )
+
+
+def _unit(vectors: Any) -> Float[Array, 'n dims']:
+  vectors = np.asarray(vectors, np.float64)
+  lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+  return jnp.asarray(vectors / lengths, jnp.float32)
+
+
+def _cosine_distances(
+  units: Float[Array, 'n dims'],
+) -> Float[Array, 'n n']:
+  """(1 - cosine) / 2, from 0 to 1."""
+  cosines = jnp.matmul(units, units.T, precision='highest')
+  return jnp.clip((1 - cosines) / 2, 0.0, 1.0)
