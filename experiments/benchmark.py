@@ -127,7 +127,7 @@ def _check_cells(
   for cell in wanted:
     if cell.missing():
       run = cell.check(TOGETHER.value, load)
-      rows[split_digest(run.split, run.dataset.labels)] = cell.method
+      rows[split_digest(run.split, run.scored_labels)] = cell.method
       same_data = data_digest(run.split, run.dataset)
       for other in every:
         if other.config['dataset'] == cell.config['dataset']:

@@ -43,6 +43,7 @@ SHARED = (
   'taxonomy',
   'evaluation',
   'measures',
+  'ignored_labels',
   'evaluations',
 )
 

@@ -40,7 +40,13 @@ TRANSFER = flags.DEFINE_string(
   'Folder of .npy files, as of --arrays, of another data set to score the run '
   "on; --set=protocol.name=NAME says by which protocol, if not by the run's.",
 )
-SCORING = ('evaluation.', 'measures.', 'evaluations.', 'taxonomy=')
+SCORING = (
+  'evaluation.',
+  'measures.',
+  'ignored_labels=',
+  'evaluations.',
+  'taxonomy=',
+)
 TRANSFERRING = ('evaluation.', 'measures.', 'protocol.')
 FIT_NORM = flags.DEFINE_bool(
   'fit_norm',

@@ -19,11 +19,20 @@ from experiments.configs import (
   class_bits,
   cross_entropy,
   csq,
+  dch,
+  dhe,
+  dhn,
   dpn,
+  dpsh,
+  dsh,
+  dtsh,
   greedyhash,
+  hashnet,
+  idhn,
   mdsh,
   orthohash,
   shc,
+  shrewd,
 )
 from jaxhash import training
 
@@ -34,11 +43,20 @@ METHODS = {
   'class_bits': class_bits,
   'cross_entropy': cross_entropy,
   'csq': csq,
+  'dch': dch,
+  'dhe': dhe,
+  'dhn': dhn,
   'dpn': dpn,
+  'dpsh': dpsh,
+  'dsh': dsh,
+  'dtsh': dtsh,
   'greedyhash': greedyhash,
+  'hashnet': hashnet,
+  'idhn': idhn,
   'mdsh': mdsh,
   'orthohash': orthohash,
   'shc': shc,
+  'shrewd': shrewd,
 }
 # Rows that are a method with other settings.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -49,6 +49,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
     {'name': 'held_out_queries', 'num_query': 2000, 'num_val': 1000},
     epochs=20,
   ),
+  # 18 labels, of which the first is on more than half of the photos.
+  'coco18_features': features(
+    'coco18',
+    {
+      'name': 'random_rows',
+      'num_query': 1000,
+      'num_train': 5000,
+      'num_val': 1000,
+    },
+    evaluation={'at': 5000},
+    measures={'ndcg_at': (1000,)},
+  ),
   'cifar10': {
     'dataset': {'name': 'cifar10'},
     'protocol': {'name': 'cifar10_ii'},
@@ -94,10 +106,18 @@ def make_config(
 
 
 def rates(
-  setting: str, *, cifar: float = 1e-3, tiny: float = 1e-3
+  setting: str,
+  *,
+  cifar: float = 1e-3,
+  tiny: float = 1e-3,
+  coco: float = 1e-3,
 ) -> dict[str, Any]:
   """The learning rates of a method on features, chosen on val."""
-  chosen = {'cifar10_features': cifar, 'tiny_imagenet_features': tiny}
+  chosen = {
+    'cifar10_features': cifar,
+    'tiny_imagenet_features': tiny,
+    'coco18_features': coco,
+  }
   if setting not in chosen:
     return {}
   return {'optimizer': {'learning_rate': chosen[setting]}}

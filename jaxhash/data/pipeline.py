@@ -13,7 +13,12 @@ import numpy as np
 
 from jaxhash.core import Batch, PyTree
 from jaxhash.data.augment import augment as augment_inputs
-from jaxhash.data.sampler import epoch_sampler, semi_supervised_sampler
+from jaxhash.data.sampler import (
+  Sampler,
+  class_sampler,
+  epoch_sampler,
+  semi_supervised_sampler,
+)
 from jaxhash.data.types import Dataset, Pipeline, Split
 
 __all__ = ['make_pipeline', 'visible_labels']
@@ -33,6 +38,7 @@ def make_pipeline(
   augment: Mapping[str, Any] | None = None,
   views: int = 1,
   num_labelled_per_batch: int | None = None,
+  rows_per_class: int | None = None,
   device_limit_bytes: int = 2**31,
 ) -> Pipeline:
   """Makes the batches of a run.
@@ -50,6 +56,8 @@ def make_pipeline(
     views: independent augmentations of each row, view-major.
     num_labelled_per_batch: in a split with hidden labels, the rows of each
       batch that have one; None draws all rows alike.
+    rows_per_class: rows of the same class that come together in a batch, for
+      losses on pairs of many classes; None draws all rows alike.
     device_limit_bytes: train rows up to this size live on the device; larger
       ones are read by grain, ahead of the step, in the same order.
 
@@ -77,28 +85,19 @@ def make_pipeline(
   if views < 1:
     raise ValueError(f'views must be at least 1, got {views}')
   _check_augment(dict(augment or {}), (batch_size, *dataset.inputs.shape[1:]))
-  num_train = len(split.train)
+  labels = visible_labels(dataset, split)
   labelled = None
   if split.labelled is not None:
     labelled = np.isin(split.train, split.labelled)
-  elif num_labelled_per_batch is not None:
-    raise ValueError(
-      'num_labelled_per_batch is for a split with hidden labels; '
-      f'{split.protocol} hides none'
-    )
-  if num_labelled_per_batch is None:
-    sampler = epoch_sampler(num_train, batch_size, seed=seed)
-  else:
-    assert labelled is not None
-    sampler = semi_supervised_sampler(
-      labelled, num_labelled_per_batch, batch_size, seed=seed
-    )
+  sampler = _sampler(
+    labels, labelled, batch_size, seed, num_labelled_per_batch, rows_per_class
+  )
   row_bytes = int(np.prod(dataset.inputs.shape[1:], initial=1)) * (
     dataset.inputs.dtype.itemsize
   )
-  resident = num_train * row_bytes <= device_limit_bytes
+  resident = len(labels) * row_bytes <= device_limit_bytes
   data: dict[str, Any] = {
-    'labels': jnp.asarray(visible_labels(dataset, split)),
+    'labels': jnp.asarray(labels),
     'statistics': _statistics(dataset, split.train, normalize),
   }
   if labelled is not None:
@@ -138,7 +137,7 @@ def make_pipeline(
     prepare=prepare,
     preprocess=preprocess,
     batch_size=batch_size,
-    steps_per_epoch=num_train // batch_size,
+    steps_per_epoch=len(labels) // batch_size,
   )
 
 
@@ -153,6 +152,31 @@ def visible_labels(dataset: Dataset, split: Split) -> np.ndarray:
     hidden = ~np.isin(split.train, split.labelled)
     labels[hidden] = -1 if labels.ndim == 1 else 0
   return labels
+
+
+def _sampler(
+  labels: np.ndarray,
+  labelled: np.ndarray | None,
+  batch_size: int,
+  seed: int,
+  num_labelled_per_batch: int | None,
+  rows_per_class: int | None,
+) -> Sampler:
+  """The order of the rows that was asked for."""
+  if labelled is None and num_labelled_per_batch is not None:
+    raise ValueError(
+      'num_labelled_per_batch is for a split with hidden labels; this one '
+      'hides none'
+    )
+  if rows_per_class is not None:
+    if labelled is not None:
+      raise ValueError('rows_per_class is for a split that hides no labels')
+    return class_sampler(labels, rows_per_class, batch_size, seed=seed)
+  if labelled is None or num_labelled_per_batch is None:
+    return epoch_sampler(len(labels), batch_size, seed=seed)
+  return semi_supervised_sampler(
+    labelled, num_labelled_per_batch, batch_size, seed=seed
+  )
 
 
 def _check_augment(options: dict[str, Any], shape: tuple[int, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ['epoch_sampler', 'semi_supervised_sampler']
+__all__ = ['class_sampler', 'epoch_sampler', 'semi_supervised_sampler']
 
 Sampler = Callable[[int], np.ndarray]
 
@@ -53,6 +53,71 @@ def epoch_sampler(num_rows: int, batch_size: int, *, seed: int) -> Sampler:
     start = batch * batch_size
     # A copy: who writes into a batch must not change the permutation.
     return permutation(epoch)[start : start + batch_size].copy()
+
+  return sampler
+
+
+def class_sampler(
+  labels: np.ndarray, rows_per_class: int, batch_size: int, *, seed: int
+) -> Sampler:
+  """Batches in which rows of a class come several at a time.
+
+  For losses on pairs and triplets, which find hardly any similar rows in a
+  batch that is drawn from many classes. In each epoch the rows of each class
+  are permuted and cut into groups, and batches are cut from a permutation of
+  all groups. What is left of a class is dropped, other rows in each epoch.
+
+  Args:
+    labels: int `[rows]`.
+    rows_per_class: rows of a group.
+    batch_size: rows of a batch, a multiple of `rows_per_class`.
+    seed: of the permutations.
+
+  Returns:
+    `step -> positions`, int32 `[batch_size]`, without repetition.
+
+  Raises:
+    ValueError: labels that are multi-hot, a batch that is no multiple of a
+      group or larger than all groups, or a group that is larger than a class.
+
+  Example:
+    >>> labels = np.array([0, 1, 0, 1, 1, 0])
+    >>> labels[class_sampler(labels, 3, 3, seed=0)(0)].std().item()
+    0.0
+  """
+  if labels.ndim != 1:
+    raise ValueError(
+      'rows_per_class is for int labels, one class a row, got labels '
+      f'{list(labels.shape)}'
+    )
+  classes, counts = np.unique(labels, return_counts=True)
+  if not 1 <= rows_per_class <= counts.min(initial=len(labels)):
+    raise ValueError(
+      f'rows_per_class must be from 1 to the {counts.min(initial=0)} rows of '
+      f'the smallest class, {classes[counts.argmin()]}, got {rows_per_class}'
+    )
+  if batch_size % rows_per_class:
+    raise ValueError(
+      f'batch_size {batch_size} is not a multiple of rows_per_class '
+      f'{rows_per_class}'
+    )
+  members = [np.flatnonzero(labels == c) for c in classes]
+  num_groups = int((counts // rows_per_class).sum())
+  groups = epoch_sampler(num_groups, batch_size // rows_per_class, seed=seed)
+  steps_per_epoch = num_groups // (batch_size // rows_per_class)
+
+  @functools.lru_cache(maxsize=2)
+  def groups_of(epoch: int) -> np.ndarray:
+    rng = np.random.default_rng((seed, epoch, rows_per_class))
+    parts = []
+    for rows in members:
+      kept = len(rows) // rows_per_class * rows_per_class
+      parts.append(rng.permutation(rows)[:kept].reshape(-1, rows_per_class))
+    return np.concatenate(parts).astype(np.int32)
+
+  def sampler(step: int) -> np.ndarray:
+    chosen = groups(step)
+    return groups_of(step // steps_per_epoch)[chosen].reshape(-1)
 
   return sampler
 

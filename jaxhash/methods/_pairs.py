@@ -27,18 +27,17 @@ from jaxhash.losses import (
 
 __all__ = ['as_they_are', 'likelihood', 'pair_method']
 
-Codes = Float[Array, 'rows bits']
+Codes = Float[Array, 'batch bits']
+Others = Float[Array, 'others bits']
 
 
-def as_they_are(
-  logits: Float[Array, 'batch bits'], step: Array
-) -> Float[Array, 'batch bits']:
+def as_they_are(logits: Codes, step: Array) -> Codes:
   """The logits, at any step."""
   del step
   return logits
 
 
-def likelihood(codes: Codes, others: Codes | None, pairs: Pairs) -> Array:
+def likelihood(codes: Codes, others: Others | None, pairs: Pairs) -> Array:
   """The pair loss of DPSH and DHN."""
   return pairwise_likelihood_loss(
     codes, pairs.similarity, others, where=pairs.where
@@ -47,7 +46,7 @@ def likelihood(codes: Codes, others: Codes | None, pairs: Pairs) -> Array:
 
 def pair_method(
   num_bits: int,
-  pair_loss: Callable[[Codes, Codes | None, Pairs], Array],
+  pair_loss: Callable[[Codes, Others | None, Pairs], Array],
   penalty: Callable[..., Array],
   penalty_weight: float,
   *,
@@ -110,10 +109,8 @@ def pair_method(
     codes = activation(logits.astype(jnp.float32), step)
     if bank:
       state = _seen(variables.state, codes, rows, batch['index'])
-      others, pairs = (
-        state['codes'],
-        _bank_pairs(state, batch, soft, self_pairs),
-      )
+      others = state['codes']
+      pairs = _bank_pairs(state, batch, soft, self_pairs)
     else:
       state, others = variables.state, None
       pairs = label_pairs(labels, soft=soft, self_pairs=self_pairs)

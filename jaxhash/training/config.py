@@ -88,6 +88,7 @@ def default_config() -> ConfigDict:
         'hierarchical_at': (),  # mAHP, wants a taxonomy
         'radius': 2,
       },
+      'ignored_labels': (),  # multi-label: those that make nothing relevant
       'taxonomy': config_dict.placeholder(str),  # file of a class hierarchy
       'evaluations': {},  # more of them, by name, each with blocks as these
       'stages': {},  # changes of this config for a stage of the method

@@ -45,6 +45,7 @@ class Experiment(NamedTuple):
     split: which rows do what.
     protocol: how the ranking is scored.
     measures: what is measured beside mAP.
+    scored_labels: by which items are relevant; see `Evaluation`.
     class_distances: of the classes in the config's taxonomy, float
       `[classes, classes]`, for hierarchical measures and the order of
       pictures; None without one.
@@ -66,6 +67,7 @@ class Experiment(NamedTuple):
   split: Split
   protocol: metrics.EvaluationProtocol
   measures: metrics.Measures
+  scored_labels: np.ndarray
   class_distances: np.ndarray | None
   evaluations: Mapping[str, Evaluation]
   method: HashMethod
@@ -171,6 +173,7 @@ def build(
     split=split,
     protocol=main.protocol,
     measures=main.measures,
+    scored_labels=main.scored_labels,
     class_distances=distances,
     evaluations=evaluations,
     method=method,

@@ -87,7 +87,7 @@ class Ranker:
     state: TrainState | None = None,
   ):
     self._experiment = experiment
-    self._labels = experiment.dataset.labels
+    self._labels = experiment.scored_labels
     self._rows = rows
     self._encoded = encoded
     self._state = state

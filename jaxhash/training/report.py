@@ -22,7 +22,13 @@ from jaxhash.training.state import TrainState
 __all__ = ['results_of', 'results_table', 'write_report']
 
 RESULTS = 'results.json'
-SCORING = ('evaluation', 'measures', 'taxonomy', 'evaluations')
+SCORING = (
+  'evaluation',
+  'measures',
+  'ignored_labels',
+  'taxonomy',
+  'evaluations',
+)
 GALLERY_QUERIES = 8
 GALLERY_NEIGHBOURS = 10
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from jaxhash.training.config import NAMED, merge
 
 __all__ = ['Evaluation', 'evaluations_of', 'with_taxonomy']
 
-KNOWN = ('protocol', 'evaluation', 'measures')
+KNOWN = ('protocol', 'evaluation', 'measures', 'ignored_labels')
 
 
 class Evaluation(NamedTuple):
@@ -25,11 +25,14 @@ class Evaluation(NamedTuple):
     split: which rows search which.
     protocol: how a ranking is scored.
     measures: what is measured beside mAP.
+    scored_labels: by which items are relevant: the labels of all rows, int
+      `[n]`, or multi-hot without those that are ignored.
   """
 
   split: Split
   protocol: metrics.EvaluationProtocol
   measures: metrics.Measures
+  scored_labels: np.ndarray
 
 
 def evaluations_of(
@@ -100,18 +103,52 @@ def with_taxonomy(
 
 def _evaluation(config: Mapping[str, Any], dataset: Dataset) -> Evaluation:
   package, kind = NAMED['protocol']
+  ignored = _label_numbers(config['ignored_labels'], dataset)
+  split = lookup.build(
+    {'seed': config['seed'], **config['protocol']},
+    dataset,
+    package=package,
+    kind=kind,
+  )
+  labels = dataset.labels
+  if ignored:
+    labels = np.delete(labels, ignored, axis=1)
+    names = ', '.join(dataset.class_names[i] for i in ignored)
+    split = split._replace(protocol=f'{split.protocol}, ignoring {names}')
   return Evaluation(
-    split=lookup.build(
-      {'seed': config['seed'], **config['protocol']},
-      dataset,
-      package=package,
-      kind=kind,
-    ),
+    split=split,
     protocol=lookup.call(
       metrics.EvaluationProtocol, config['evaluation'], kind='evaluation'
     ),
     measures=lookup.call(metrics.Measures, config['measures'], kind='measures'),
+    scored_labels=labels,
   )
+
+
+def _label_numbers(wanted: Any, dataset: Dataset) -> list[int]:
+  """The columns of labels that are given by name or by number."""
+  if isinstance(wanted, str) or not isinstance(wanted, Sequence):
+    raise ValueError(
+      f'ignored_labels must be a list of names or numbers, got {wanted!r}'
+    )
+  if wanted and dataset.labels.ndim != 2:
+    raise ValueError(
+      f'ignored_labels is for multi-label data, {dataset.name} has one class a '
+      'row'
+    )
+  numbers = set()
+  for label in wanted:
+    names = dataset.class_names
+    number = names.index(label) if label in names else label
+    if isinstance(number, str) or not 0 <= number < len(names):
+      raise ValueError(
+        f'ignored_labels: {dataset.name} has no label {label!r}; it has '
+        f'{", ".join(names)}'
+      )
+    numbers.add(int(number))
+  if len(numbers) == dataset.num_classes:
+    raise ValueError('ignored_labels: there is no label left')
+  return sorted(numbers)
 
 
 def _further(

@@ -42,6 +42,7 @@ REPORT = 'report.json'
 NOT_OF_A_STAGE = (
   'evaluation',
   'measures',
+  'ignored_labels',
   'evaluations',
   'taxonomy',
   'stages',

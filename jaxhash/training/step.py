@@ -24,6 +24,7 @@ def make_train_step(
   prepare: Callable[[PyTree, Batch, jax.Array], Batch],
   *,
   seeds_axis: str | None = None,
+  devices_axis: str | None = None,
 ) -> TrainStep:
   """Makes the pure train step.
 
@@ -38,6 +39,12 @@ def make_train_step(
       together, None for a single run. All stop where one fails: a branch on
       one seed alone would turn every `lax.cond` inside into a select, and a
       closed-form solve now and then into one at every step.
+    devices_axis: name of the `jax.pmap` axis of devices that share a batch
+      (or of a `jax.shard_map` with `check_vma=False`), None where there is
+      none: on a mesh under `jax.jit` nothing is needed. Each device augments
+      and encodes its own rows; outputs and batch are gathered, and all of
+      them compute the loss and `update` of the whole batch, so that no
+      method has to know. Batch normalisation is by the rows of a device.
 
   Returns:
     `(state, data, batch) -> (state, metrics)`, pure, to be jitted with its
@@ -52,7 +59,12 @@ def make_train_step(
     data_key, encoder_key, loss_key, update_key = jax.random.split(
       jax.random.fold_in(state.key, state.step), 4
     )
+    if devices_axis is not None:  # augmentation and dropout of its own
+      device = jax.lax.axis_index(devices_axis)
+      data_key = jax.random.fold_in(data_key, device)
+      encoder_key = jax.random.fold_in(encoder_key, device)
     batch = prepare(data, batch, data_key)
+    whole = _gathered(batch, batch, devices_axis)
     variables = method_variables(state)
 
     def loss_fn(params):
@@ -63,10 +75,11 @@ def make_train_step(
         train=True,
         key=encoder_key,
       )
+      outputs = _gathered(outputs, batch, devices_axis)
       loss, aux = method.loss(
         Variables(params['method'], state.method_state),
         outputs,
-        batch,
+        whole,
         key=loss_key,
         step=state.step,
       )
@@ -75,6 +88,10 @@ def make_train_step(
     (loss, (outputs, encoder_state, aux)), gradients = jax.value_and_grad(
       loss_fn, has_aux=True
     )(state.params)
+    if devices_axis is not None:
+      gradients, encoder_state = jax.lax.pmean(
+        (gradients, encoder_state), devices_axis
+      )
     norm = optax.tree.norm(gradients)
 
     def advance(state: TrainState) -> TrainState:
@@ -85,7 +102,7 @@ def make_train_step(
         params=optax.apply_updates(state.params, updates),
         encoder_state=encoder_state,
         method_state=method.update(
-          variables, outputs, aux, batch, key=update_key, step=state.step
+          variables, outputs, aux, whole, key=update_key, step=state.step
         ),
         opt_state=opt_state,
       )
@@ -105,6 +122,20 @@ def make_train_step(
     return state._replace(step=step + 1), metrics
 
   return train_step
+
+
+def _gathered(tree: PyTree, batch: Batch, axis_name: str | None) -> PyTree:
+  """The rows of all devices; those of several views stay view-major."""
+  if axis_name is None:
+    return tree
+  rows = len(batch['index'])
+
+  def gather(leaf: jax.Array) -> jax.Array:
+    views = leaf.reshape(-1, rows, *leaf.shape[1:])
+    every = jax.lax.all_gather(views, axis_name, axis=1, tiled=True)
+    return every.reshape(-1, *leaf.shape[1:])
+
+  return jax.tree.map(gather, tree)
 
 
 def make_encode_step(

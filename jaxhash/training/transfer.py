@@ -54,6 +54,7 @@ def transfer(
     'dataset': dict(dataset),
     'protocol': dict(protocol),
     'evaluations': {},
+    'ignored_labels': (),
     'taxonomy': None,
     'measures': {**experiment.config['measures'], 'hierarchical_at': ()},
   }
@@ -65,6 +66,7 @@ def transfer(
     split=main.split._replace(train=none, val=none, labelled=None),
     protocol=main.protocol,
     measures=main.measures,
+    scored_labels=main.scored_labels,
     class_distances=None,
     evaluations={},
     # Codes that were learnt of the train rows are of rows that are not here.

@@ -39,7 +39,7 @@ __all__ = [
   'write_text',
 ]
 
-FORMAT = 3  # of a workdir; raised when an older one can no longer be read
+FORMAT = 4  # of a workdir; raised when an older one can no longer be read
 
 
 def claim(

@@ -1,0 +1,20 @@
+"""HashNet (Cao et al.; ICCV 2017).
+
+  python -m experiments.train --workdir=runs/NAME \\
+      --config=experiments/configs/hashnet.py:SETTING
+
+NOTMEASURED
+
+The paper's scores are on top of jaxhash/methods/hashnet.py.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs import common
+
+__all__ = ['get_config']
+
+
+def get_config(setting: str = 'digits') -> ConfigDict:
+  """The config of one of the settings in the table above."""
+  return common.make_config(setting, {'name': 'hashnet'}, common.rates(setting))
