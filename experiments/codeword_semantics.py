@@ -15,8 +15,6 @@ of the same correlation for random codewords. The taxonomy is any file that
 
 from __future__ import annotations
 
-import functools
-import glob
 import pathlib
 from typing import Any
 
@@ -24,9 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from ml_collections import ConfigDict
 
-from experiments import command_line
+from experiments import command_line, finished
 from jaxhash import taxonomy, training
 from jaxhash.codewords import rank_correlation
 
@@ -46,9 +43,7 @@ def main() -> None:
     command_line.fail('--workdirs=GLOB and --taxonomy=FILE are needed')
   if command_line.SET.value:
     command_line.fail('--set: a run is looked at as it was trained')
-  folders = [pathlib.Path(p) for p in sorted(glob.glob(WORKDIRS.value))]
-  if not folders:
-    command_line.fail(f'no folder is called {WORKDIRS.value}')
+  folders = finished.folders_of(WORKDIRS.value)
   path = pathlib.Path(TAXONOMY.value)
   tree = command_line.prepare(lambda: taxonomy.read_taxonomy(path))
   tree_distances = taxonomy.distances(tree)
@@ -56,19 +51,12 @@ def main() -> None:
   print('run, rho with taxonomy (95% of random), rho with confusion (...)')
   for folder, seed in [(f, s) for f in folders for s in training.seeds_of(f)]:
     name = f'{folder}, seed {seed}'
-    config = command_line.plain(ConfigDict(training.read_config(folder)))
-    config['seed'] = seed
-    experiment = command_line.prepare(
-      functools.partial(training.prepare, config, folder, run_stages=False)
-    )
+    experiment, state = finished.finished_run(folder, seed)
     if experiment.dataset.class_names != tree.classes:
       command_line.fail(
         f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
         'the same order'
       )
-    state = training.restore(experiment, folder, say=command_line.say)
-    if state is None or int(state.step) < experiment.num_steps:
-      command_line.fail(f'{folder} is not a finished run')
     if experiment.method.codewords is None:
       command_line.fail(f'the method of {folder} has no codewords')
     codewords = experiment.method.codewords(training.method_variables(state))

@@ -160,8 +160,8 @@ def chain_parents(chains: Any) -> Parents:
   return parents
 
 
-def read(path: pathlib.Path) -> tuple[Parents, Any]:
-  """From a file: the parents, and its classes where it says which they are."""
+def read(path: pathlib.Path) -> tuple[Parents, Any, dict[str, str]]:
+  """From a file: the parents, and what it says of classes and names."""
   text = path.read_text(encoding='utf-8')
   if text.lstrip()[:1] not in ('{', '['):
     rows = [(i, line.split()) for i, line in enumerate(text.splitlines(), 1)]
@@ -170,14 +170,23 @@ def read(path: pathlib.Path) -> tuple[Parents, Any]:
         raise ValueError(
           f'line {i} has {len(row)} names, not a parent and a child'
         )
-    return edge_parents(row for _, row in rows if row), None
+    return edge_parents(row for _, row in rows if row), None, {}
   tree = json.loads(text, object_pairs_hook=_unique)
   if isinstance(tree, Mapping) and ('chains' in tree or 'classes' in tree):
     if 'chains' not in tree:
       raise ValueError('there are "classes", but no "chains"')
     chains = tree['chains']
-    return chain_parents(chains), tree.get('classes', tuple(chains))
-  return nested_parents(tree, 'root'), None
+    classes = tree.get('classes', tuple(chains))
+    return chain_parents(chains), classes, _node_names(tree.get('names', {}))
+  return nested_parents(tree, 'root'), None, {}
+
+
+def _node_names(given: Any) -> dict[str, str]:
+  """What people call some of the nodes."""
+  if not isinstance(given, Mapping):
+    raise ValueError(f'names must be a dict of names by node, got {given!r}')
+  names(tuple(given.values()), 'names of nodes')
+  return dict(given)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

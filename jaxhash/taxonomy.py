@@ -47,6 +47,8 @@ class Taxonomy:
     classes: names in label order: class i has label i.
     parents: of every node, classes and root included; `()` of the root. Kept
       sorted and without duplicates, so that equal taxonomies compare equal.
+    names: what people call the nodes, where that is not the node itself, as
+      with WordNet's numbers; for pictures only.
 
   Raises:
     ValueError: no class, a class twice, one that is no node or no leaf, a
@@ -64,6 +66,9 @@ class Taxonomy:
 
   classes: tuple[str, ...]
   parents: Mapping[str, tuple[str, ...]] = dataclasses.field(hash=False)
+  names: Mapping[str, str] = dataclasses.field(
+    default_factory=dict, compare=False
+  )
 
   def __post_init__(self) -> None:
     classes, parents = _taxonomy.checked(self.classes, self.parents)
@@ -163,7 +168,8 @@ def read_taxonomy(
 
   Args:
     path: JSON of an object with "chains" as for `from_chains` and, if their
-      keys are not in label order, "classes"; other JSON as for `from_nested`;
+      keys are not in label order, "classes", and what people call the nodes,
+      "names"; other JSON as for `from_nested`;
       or lines of parent and child, with a blank between them, as in the
       `*.parent-child.txt` of github.com/cvjena/semantic-embeddings.
     classes: leaves in label order; those of the file if None, which for lines
@@ -181,8 +187,9 @@ def read_taxonomy(
     ValueError: /nowhere cannot be read as a taxonomy, which is JSON with ...
   """
   try:
-    parents, own = _taxonomy.read(pathlib.Path(path))
-    return _made(parents, own if classes is None else classes)
+    parents, own, names = _taxonomy.read(pathlib.Path(path))
+    tree = _made(parents, own if classes is None else classes)
+    return dataclasses.replace(tree, names=names)
   except (OSError, ValueError) as e:
     raise ValueError(
       f'{os.fspath(path)} cannot be read as a taxonomy, which is JSON with '

@@ -4,6 +4,7 @@ from jaxhash.metrics.average_precision import (
   expected_average_precision,
   mean_average_precision,
 )
+from jaxhash.metrics.class_distances import class_distances
 from jaxhash.metrics.counting import graded_histograms, histograms
 from jaxhash.metrics.distance_histograms import (
   GradedHistograms,
@@ -43,6 +44,7 @@ __all__ = [
   'QueryScores',
   'average_hierarchical_precision',
   'bootstrap_interval',
+  'class_distances',
   'code_health',
   'codeword_health',
   'compare',

@@ -7,18 +7,21 @@ format.
 
 from jaxhash.plots._figure import check_installed
 from jaxhash.plots.charts import (
-  alike_order,
+  distance_matrices,
   distance_matrix,
   pr_curve,
   training_curves,
 )
 from jaxhash.plots.galleries import gallery
+from jaxhash.plots.orders import alike_order, leaf_groups
 
 __all__ = [
   'alike_order',
   'check_installed',
+  'distance_matrices',
   'distance_matrix',
   'gallery',
+  'leaf_groups',
   'pr_curve',
   'training_curves',
 ]

@@ -11,7 +11,12 @@ import numpy as np
 
 from jaxhash.plots import _figure
 
-__all__ = ['alike_order', 'distance_matrix', 'pr_curve', 'training_curves']
+__all__ = [
+  'distance_matrices',
+  'distance_matrix',
+  'pr_curve',
+  'training_curves',
+]
 
 _STYLES = ('-', '--', '-.', ':')
 Path = str | os.PathLike[str]
@@ -192,44 +197,76 @@ def distance_matrix(
     fig.savefig(path, dpi=150)
 
 
-def alike_order(distances: Any) -> np.ndarray:
-  """An order of classes in which those that are alike are neighbours.
+def distance_matrices(
+  matrices: Mapping[str, Any],
+  groups: Sequence[tuple[str, int]],
+  path: Path,
+) -> None:
+  """Draws distances between the same classes side by side, as groups of them.
+
+  Each matrix has its own scale, from its least to its greatest distance of two
+  different classes, so that the patterns compare whatever their units.
 
   Args:
-    distances: of classes, `[classes, classes]`, symmetric, at least two; the
-      diagonal does not count.
-
-  Returns:
-    A permutation, int `[classes]`: the leaves of the average-linkage tree of
-    the classes, so ordered that neighbours are near (Bar-Joseph et al. 2001;
-    SciPy's `optimal_leaf_ordering`).
+    matrices: `[classes, classes]` by title, classes in the order of the
+      groups. The diagonal is drawn, but does not set the scale.
+    groups: name of each group and its number of classes; those of less than a
+      fortieth of all are not named.
+    path: file to write.
 
   Raises:
-    ValueError: the matrix is not square, symmetric and finite.
+    ValueError: there is no matrix, or one has not a row for each class.
+    ImportError: matplotlib is missing.
 
   Example:
-    >>> alike_order([[0, 9, 1], [9, 0, 8], [1, 8, 0]]).tolist() in (
-    ...   [0, 2, 1],
-    ...   [1, 2, 0],
-    ... )
+    >>> import pathlib, tempfile
+    >>> matrix = [[0, 1, 8], [1, 0, 9], [8, 9, 0]]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder) / 'picture.png'
+    ...   distance_matrices(
+    ...     {'HashNet': matrix}, [('pet', 2), ('boat', 1)], path
+    ...   )
+    ...   path.exists()
     True
   """
-  from scipy.cluster import hierarchy
-  from scipy.spatial import distance
-
-  matrix = np.array(distances, float)
-  wanted = (
-    'distances must be a symmetric, finite matrix of at least two classes'
-  )
-  if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
-    raise ValueError(f'{wanted}, got {matrix.shape}')
-  np.fill_diagonal(matrix, 0)
-  if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T):
-    raise ValueError(f'{wanted}; these are not')
-  condensed = distance.squareform(matrix, checks=False)
-  return hierarchy.leaves_list(
-    hierarchy.linkage(condensed, 'average', optimal_ordering=True)
-  )
+  sizes = [size for _, size in groups]
+  n = sum(sizes)
+  if not matrices:
+    raise ValueError('there are no matrices to draw')
+  for title, matrix in matrices.items():
+    if np.shape(matrix) != (n, n) or n < 2:
+      raise ValueError(
+        f'groups of {n} classes, at least 2, need matrices [{n}, {n}], got '
+        f'{list(np.shape(matrix))} of {title!r}'
+      )
+  edges = np.cumsum(sizes)[:-1] - 0.5
+  middles = np.cumsum(sizes) - np.array(sizes) / 2 - 0.5
+  # The names of small groups would overlap.
+  names = [_figure.short(x) if 40 * size >= n else '' for x, size in groups]
+  with _figure.look() as figure:
+    fig = figure(figsize=(1.6 + 4.6 * len(matrices), 4.9), layout='constrained')
+    for i, (title, distances) in enumerate(matrices.items()):
+      matrix = np.asarray(distances, float)
+      others = matrix[~np.eye(n, dtype=bool)]
+      axes = fig.add_subplot(1, len(matrices), i + 1)
+      image = axes.imshow(
+        matrix,
+        cmap='cividis',
+        interpolation='nearest',
+        vmin=np.nanmin(others),
+        vmax=np.nanmax(others),
+      )
+      for edge in edges:
+        axes.axhline(edge, color='white', linewidth=0.6)
+        axes.axvline(edge, color='white', linewidth=0.6)
+      axes.set_title(title, loc='left')
+      axes.set_xticks([])
+      axes.set_yticks(middles, names if i == 0 else [])
+      axes.tick_params(length=0, labelsize=8)
+      axes.spines[:].set_visible(False)
+      bar = fig.colorbar(image, ax=axes, shrink=0.75, aspect=30)
+      bar.outline.set_visible(False)
+    fig.savefig(path, dpi=150)
 
 
 def _legend(fig: Any, axes: Any, number: int) -> None:

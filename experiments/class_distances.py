@@ -1,0 +1,106 @@
+"""Are the codes of alike classes near each other? A picture, by a class tree.
+
+  python -m experiments.class_distances --taxonomy=wordnet_tree.json \\
+      --runs='SHREWD=runs/table/runs/shrewd_weak/64/seeds-0-1-2-3-4' \\
+      --runs='HashNet=runs/table/runs/hashnet/64/seeds-0-1-2-3-4' \\
+      --output=class_distances.png
+
+For each finished run the mean Hamming distance between the codes of each pair
+of classes, of the database rows that trained nothing, beside the distance of
+the classes in the tree, `jaxhash.taxonomy.distances`. Classes are in the order
+of the tree; white lines are between groups that have a node of the tree in
+common. Prints Spearman's rank correlation of the two distances over all pairs
+of different classes, and the mean distance within a class and between classes.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+from absl import flags
+from scipy import stats
+
+from experiments import command_line, finished
+from jaxhash import metrics, plots, taxonomy, training
+
+flags.adopt_module_key_flags(command_line)
+RUNS = flags.DEFINE_multi_string(
+  'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
+)
+TAXONOMY = flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
+SEED = flags.DEFINE_integer(
+  'seed', 0, 'Which of several seeds that were trained together.'
+)
+GROUPS = flags.DEFINE_integer(
+  'groups', 12, 'Groups of classes at most.', lower_bound=1
+)
+OUTPUT = flags.DEFINE_string(
+  'output', 'class_distances.png', 'Picture to write.'
+)
+
+__all__ = ['main']
+
+
+def main() -> None:
+  """Prints one line for each run, and draws all of them."""
+  if not RUNS.value or TAXONOMY.value is None:
+    command_line.fail('--runs=TITLE=WORKDIR and --taxonomy=FILE are needed')
+  if command_line.SET.value:
+    command_line.fail('--set: a run is looked at as it was trained')
+  command_line.prepare(plots.check_installed)
+  folders = {}
+  for given in RUNS.value:
+    title, equals, folder = given.partition('=')
+    if not (title and equals and folder):
+      command_line.fail(f'--runs must be TITLE=WORKDIR, got {given!r}')
+    folders[title] = pathlib.Path(folder)
+  path = pathlib.Path(TAXONOMY.value)
+  tree = command_line.prepare(lambda: taxonomy.read_taxonomy(path))
+  of_tree = taxonomy.distances(tree)
+  matrices = {
+    title: _matrix(folder, tree.classes) for title, folder in folders.items()
+  }
+  groups = plots.leaf_groups(tree, GROUPS.value)
+  order = np.concatenate([classes for _, classes in groups])
+  shown = {'distance in the tree': of_tree, **matrices}
+  plots.distance_matrices(
+    {title: m[np.ix_(order, order)] for title, m in shown.items()},
+    [(name, len(classes)) for name, classes in groups],
+    OUTPUT.value,
+  )
+  print('run, rank correlation with the tree, within a class, between classes')
+  pairs = np.triu_indices(len(of_tree), 1)
+  for title, matrix in matrices.items():
+    rho = stats.spearmanr(matrix[pairs], of_tree[pairs], nan_policy='omit')[0]
+    print(
+      f'{title}, {rho:.3f}, {np.nanmean(matrix.diagonal()):.2f}, '
+      f'{np.nanmean(matrix[pairs]):.2f}'
+    )
+  print(OUTPUT.value)
+
+
+def _matrix(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
+  """Mean distances between the classes of a run."""
+  seeds = training.seeds_of(folder)
+  seed = SEED.value if len(seeds) > 1 else seeds[0]
+  if seed not in seeds:
+    command_line.fail(f'{folder} has the seeds {seeds}: choose one by --seed')
+  experiment, state = finished.finished_run(folder, seed)
+  dataset, split = experiment.dataset, experiment.split
+  if dataset.class_names != classes or dataset.labels.ndim != 1:
+    command_line.fail(
+      f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
+      'the same order'
+    )
+  rows = np.setdiff1d(split.database, split.train)
+  if not len(rows):
+    rows = split.database
+  codes = training.RowEncoder(experiment)(state, rows).codes
+  return metrics.class_distances(
+    codes, dataset.labels[rows], dataset.num_classes
+  )
+
+
+if __name__ == '__main__':
+  command_line.run(main)

@@ -1,0 +1,43 @@
+"""Finished runs, to be looked at."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import pathlib
+
+from ml_collections import ConfigDict
+
+from experiments import command_line
+from jaxhash import training
+
+__all__ = ['finished_run', 'folders_of']
+
+
+def folders_of(pattern: str) -> list[pathlib.Path]:
+  """The folders that a glob names, sorted; none is an error."""
+  folders = [pathlib.Path(path) for path in sorted(glob.glob(pattern))]
+  if not folders:
+    command_line.fail(f'no folder is called {pattern}')
+  return folders
+
+
+def finished_run(
+  folder: pathlib.Path, seed: int
+) -> tuple[training.Experiment, training.TrainState]:
+  """A run as it was trained, and its last state; a run that is not finished
+  is an error.
+
+  Args:
+    folder: workdir of a run, or of several seeds that were trained together.
+    seed: one of `training.seeds_of(folder)`.
+  """
+  config = command_line.plain(ConfigDict(training.read_config(folder)))
+  config['seed'] = seed
+  experiment = command_line.prepare(
+    functools.partial(training.prepare, config, folder, run_stages=False)
+  )
+  state = training.restore(experiment, folder, say=command_line.say)
+  if state is None or int(state.step) < experiment.num_steps:
+    command_line.fail(f'{folder} is not a finished run')
+  return experiment, state
