@@ -169,9 +169,9 @@ def read_taxonomy(
   Args:
     path: JSON of an object with "chains" as for `from_chains` and, if their
       keys are not in label order, "classes", and what people call the nodes,
-      "names"; other JSON as for `from_nested`;
-      or lines of parent and child, with a blank between them, as in the
-      `*.parent-child.txt` of github.com/cvjena/semantic-embeddings.
+      "names"; other JSON as for `from_nested`; or lines of parent and child,
+      with a blank between them, as in the `*.parent-child.txt` of
+      github.com/cvjena/semantic-embeddings.
     classes: leaves in label order; those of the file if None, which for lines
       are as in `from_edges`.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ __all__ = [
   'l1_distances',
   'soft_hamming_distances',
   'squared_distances',
+  'sum_over_bits',
 ]
 
 
@@ -98,9 +101,7 @@ def l1_distances(
     >>> l1_distances(jnp.array([[1.0, -0.5]]), jnp.eye(2)).tolist()
     [[0.5, 2.5]]
   """
-  check_bits(codes, others, 'others')
-  u, v = to_float32(codes), to_float32(others)
-  return jnp.abs(u[:, None] - v[None]).sum(axis=-1)
+  return sum_over_bits(jnp.abs, codes, others)
 
 
 def squared_distances(
@@ -131,3 +132,38 @@ def squared_distances(
   product = inner_products(u, v)
   squares = jnp.square(u).sum(axis=-1)[:, None]
   return jax.nn.relu(squares + jnp.square(v).sum(axis=-1)[None] - 2 * product)
+
+
+def sum_over_bits(
+  fn: Callable[[Array], Array],
+  codes: Float[Array, 'batch bits'],
+  others: Float[Array, 'others bits'],
+) -> Float[Array, 'batch others']:
+  """A function of the difference in each bit, summed over the bits.
+
+  Bit by bit: with an array `[batch, others, bits]` in between the gradient
+  takes ten times as long on a CPU.
+
+  Args:
+    fn: of an array, value by value.
+    codes: `[batch, bits]`, any float dtype.
+    others: `[others, bits]`, any float dtype.
+
+  Returns:
+    `[batch, others]`, float32 (float64 where an argument is).
+
+  Raises:
+    ValueError: the numbers of bits differ.
+
+  Example:
+    >>> sum_over_bits(jnp.square, jnp.array([[1.0, -0.5]]), jnp.eye(2))
+    Array([[0.25, 3.25]], dtype=float32)
+  """
+  check_bits(codes, others, 'others')
+  u, v = to_float32(codes), to_float32(others)
+
+  def add(summed: Array, bit: tuple[Array, Array]) -> tuple[Array, None]:
+    return summed + fn(bit[0][:, None] - bit[1][None]), None
+
+  first = fn(u[:, :1] - v[:, :1].T)
+  return jax.lax.scan(add, first, (u.T[1:], v.T[1:]))[0]

@@ -15,7 +15,7 @@ from jaxhash.losses._rows import (
   to_float32,
   zero_outside,
 )
-from jaxhash.losses.distances import l1_distances
+from jaxhash.losses.distances import l1_distances, sum_over_bits
 from jaxhash.losses.reduce import safe_reduce
 
 __all__ = ['nearest_neighbor_kl_loss', 'relative_distance_loss']
@@ -169,7 +169,7 @@ def _nearest_distance(
   since a matrix product cannot tell rows that nearly agree.
   """
   u, v = jax.lax.stop_gradient((codes, others))
-  squares = jnp.square(u[:, None] - v[None]).sum(axis=-1)
+  squares = sum_over_bits(jnp.square, u, v)
   if where is not None:
     squares = jnp.where(where, squares, jnp.inf)
   nearest = others[squares.argmin(axis=-1)]

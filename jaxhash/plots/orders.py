@@ -66,8 +66,8 @@ def leaf_groups(
     most: groups, at least 1.
 
   Returns:
-    The name of the node above each group and its classes, both in depth-first order, by
-    name among siblings: all groups together are an order of the classes.
+    The name of the node above each group and its classes, both in depth-first
+    order, siblings sorted: all groups together are an order of the classes.
 
   Raises:
     ValueError: `most` is no int of at least 1.
