@@ -19,6 +19,7 @@ __all__: list[str] = []
 Source = str | np.ndarray | jax.Array
 GIVEN = ('classes', 'class_vectors', 'rows', 'row_vectors')
 NAMED = ('taxonomy', 'labels')
+ROUNDING = 1e-5  # of similarities that were computed
 
 
 class DistanceSource(NamedTuple):
@@ -66,7 +67,8 @@ class DistanceSource(NamedTuple):
     if self.of == 'class_vectors':
       units = _unit(self.similarity)
       return {'distances': _cosine_distances(units)}
-    return {'distances': jnp.asarray(1 - self.similarity, jnp.float32)}
+    distances = np.clip(1 - self.similarity, 0, 1)
+    return {'distances': jnp.asarray(distances, jnp.float32)}
 
   def distances(
     self, state: PyTree, batch: Batch
@@ -149,11 +151,11 @@ def _check_array(array: np.ndarray, of: str, what: str) -> None:
     if zero.any():
       raise ValueError(f'{what} has a vector of zeros, row {zero.argmax()}')
     return
-  if array.min() < 0 or array.max() > 1:
+  if array.min() < -ROUNDING or array.max() > 1 + ROUNDING:
     raise ValueError(
       f'{what} must be in [0, 1], got {array.min()} to {array.max()}'
     )
-  if not np.allclose(array, array.T, atol=1e-6):
+  if not np.allclose(array, array.T, atol=ROUNDING):
     raise ValueError(f'{what} must be symmetric, and is not')
 
 
