@@ -3,7 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhash.binarize import codes_from_logits, pack, straight_through, unpack
+from jaxhash.binarize import (
+  codes_from_logits,
+  continuation_schedule,
+  pack,
+  straight_through,
+  unpack,
+)
 
 
 def test_codes_are_never_zero():
@@ -38,3 +44,25 @@ def test_pack_is_packbits_and_unpack_its_inverse(bits, batch):
 def test_wrong_number_of_bytes():
   with pytest.raises(ValueError, match='9 bits are 2 bytes a row, got 1'):
     unpack(jnp.zeros((3, 1), jnp.uint8), 9)
+
+
+def test_continuation_is_a_schedule_in_steps():
+  beta = continuation_schedule(rate=0.1, power=0.5, every=3)
+  expected = [(1 + 0.1 * (t // 3 * 3)) ** 0.5 for t in range(10)]
+  got = jax.jit(jax.vmap(beta))(jnp.arange(10))
+  np.testing.assert_allclose(got, expected, rtol=1e-6)
+  assert got.dtype == jnp.float32
+  np.testing.assert_array_equal(continuation_schedule(rate=0.0)(10**6), 1.0)
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    ({'rate': -1.0}, 'rate must be at least 0'),
+    ({'power': float('nan')}, 'power must be at least 0'),
+    ({'every': 0}, 'every must be an int of at least 1'),
+  ],
+)
+def test_continuation_refuses(options, message):
+  with pytest.raises(ValueError, match=message):
+    continuation_schedule(**options)

@@ -5,7 +5,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from jaxhash import plots
+from jaxhash import plots, taxonomy
 
 RNG = np.random.default_rng(0)
 GREEN, RED = (0x00, 0x9E, 0x73), (0xD5, 0x5E, 0x00)
@@ -139,6 +139,64 @@ def test_distance_matrix(tmp_path, classes):
   assert _pixels(path).std() > 10
   with pytest.raises(ValueError, match=rf'\({classes + 1}, {classes + 1}\)'):
     plots.distance_matrix(matrix, ['c'] * (classes + 1), path)
+
+
+def test_distance_matrices_side_by_side(tmp_path):
+  groups = [('animal', 30), ('thing', 20), ('acorn', 1)]
+  near = np.kron(1 - np.eye(3), np.ones((17, 17)))
+  one, two = tmp_path / 'one.png', tmp_path / 'two.png'
+  plots.distance_matrices({'tree': near}, groups, one)
+  np.fill_diagonal(near, np.nan)
+  plots.distance_matrices({'tree': near, 'codes': 9 * near}, groups, two)
+  one, two = _pixels(one), _pixels(two)
+  assert two.shape[0] == one.shape[0]
+  assert one.shape[1] * 1.6 < two.shape[1] < one.shape[1] * 2
+  greatest = np.array(matplotlib.colormaps['cividis'](1.0)[:3])
+  assert _count(one, (255 * greatest).round()) > 1000
+  with pytest.raises(ValueError, match='no matrices'):
+    plots.distance_matrices({}, groups, tmp_path / 'x.png')
+  with pytest.raises(ValueError, match=r"\[51, 51\], got \[50, 51\] of 'a'"):
+    plots.distance_matrices({'a': np.ones((50, 51))}, groups, tmp_path / 'x')
+
+
+def test_an_order_in_which_alike_classes_are_neighbours():
+  places = np.array([5.0, 1.0, 4.0, 0.0])
+  order = plots.alike_order(abs(places[:, None] - places))
+  assert places[order].tolist() in ([0, 1, 4, 5], [5, 4, 1, 0])
+
+
+@pytest.mark.parametrize('most', [1, 2, 3, 4, 5, 9])
+def test_groups_of_leaves_are_an_order_of_the_classes(most):
+  tree = taxonomy.from_nested(
+    {
+      'animal': {'cat': ['lynx', 'lion', 'puma'], 'bird': ['owl', 'emu']},
+      'thing': {'boat': ['ferry']},
+    }
+  )
+  groups = plots.leaf_groups(tree, most)
+  assert 1 <= len(groups) <= most
+  order = [i for _, classes in groups for i in classes]
+  assert sorted(order) == list(range(6))
+  names = [tree.classes[i] for i in order]
+  assert names == ['emu', 'owl', 'lion', 'lynx', 'puma', 'ferry']
+  expected = {1: ['root'], 2: ['animal', 'ferry'], 3: ['bird', 'cat', 'ferry']}
+  if most in expected:
+    assert [name for name, _ in groups] == expected[most]
+
+
+def test_groups_have_the_names_that_people_use():
+  parents = {'n1': (), 'n2': ('n1',), 'a': ('n2',), 'b': ('n1', 'n2')}
+  tree = taxonomy.Taxonomy(('a', 'b'), parents, {'n2': 'pet'})
+  assert plots.leaf_groups(tree, most=2) == [('b', [1]), ('a', [0])]
+  groups = plots.leaf_groups(
+    taxonomy.Taxonomy(
+      ('a', 'b', 'c'), {**parents, 'c': ('n2',)}, {'n2': 'pet'}
+    ),
+    most=2,
+  )
+  assert groups == [('b', [1]), ('pet', [0, 2])]
+  with pytest.raises(ValueError, match='most must be an int of at least 1'):
+    plots.leaf_groups(tree, 0)
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):

@@ -91,10 +91,11 @@ def class_sampler(
       f'{list(labels.shape)}'
     )
   classes, counts = np.unique(labels, return_counts=True)
-  if not 1 <= rows_per_class <= counts.min(initial=len(labels)):
+  least = int(counts.min(initial=len(labels)))
+  if not 1 <= rows_per_class <= least:
     raise ValueError(
-      f'rows_per_class must be from 1 to the {counts.min(initial=0)} rows of '
-      f'the smallest class, {classes[counts.argmin()]}, got {rows_per_class}'
+      f'rows_per_class must be from 1 to the {least} rows of the smallest '
+      f'class, got {rows_per_class}'
     )
   if batch_size % rows_per_class:
     raise ValueError(

@@ -143,6 +143,8 @@ def test_a_mesh_of_four_gives_the_same_values():
     ({'views': 0}, 'views must be at least 1'),
     ({'batch_size': 1000}, 'the 72 rows there are, got 1000'),
     ({'num_labelled_per_batch': 1}, 'hides none'),
+    ({'rows_per_class': 3}, 'not a multiple of rows_per_class 3'),
+    ({'rows_per_class': 2, 'num_labelled_per_batch': 1}, 'hides none'),
     ({'augment': {'flp': True}}, 'augment has no flp; it takes pad, flip'),
     ({'augment': {'pad': 16}}, 'less than the image of 16 x 16'),
   ],
@@ -194,3 +196,17 @@ def test_float16_features_do_not_overflow():
   pipeline = make_pipeline(dataset, split, batch_size=2, normalize='scalar')
   x = pipeline.preprocess(pipeline.data, dataset.inputs)
   assert jnp.isfinite(x).all() and x.dtype == jnp.float32
+
+
+def test_batches_with_several_rows_of_a_class():
+  dataset = clusters(num_classes=4, num_per_class=20)
+  split = per_class(dataset, num_query=1, num_train=16)
+  pipeline = make_pipeline(dataset, split, batch_size=12, rows_per_class=3)
+  key = jax.random.key(0)
+  for step in range(2 * pipeline.steps_per_epoch):
+    batch = pipeline.prepare(pipeline.data, pipeline.batch(step), key)
+    labels = np.asarray(batch['labels']).reshape(4, 3)
+    assert (labels == labels[:, :1]).all()
+  hidden = per_class(dataset, num_query=1, num_train=16, num_labelled=4)
+  with pytest.raises(ValueError, match='for a split that hides no labels'):
+    make_pipeline(dataset, hidden, batch_size=12, rows_per_class=3)

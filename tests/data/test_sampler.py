@@ -3,7 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxhash.data.sampler import epoch_sampler, semi_supervised_sampler
+from jaxhash.data.sampler import (
+  class_sampler,
+  epoch_sampler,
+  semi_supervised_sampler,
+)
 
 
 @settings(deadline=None)
@@ -65,3 +69,54 @@ def test_refuses():
   labelled = np.array([True, False])
   with pytest.raises(ValueError, match='2 labelled rows; there are 1'):
     semi_supervised_sampler(labelled, 2, 3, seed=0)
+
+
+@settings(deadline=None)
+@given(
+  st.lists(st.integers(4, 9), min_size=2, max_size=6),
+  st.integers(1, 4),
+  st.integers(1, 3),
+  st.integers(0, 4),
+)
+def test_rows_of_a_class_come_together(sizes, group, groups, epoch):
+  labels = np.random.default_rng(0).permutation(
+    np.repeat(np.arange(len(sizes)), sizes)
+  )
+  available = sum(size // group for size in sizes)
+  if groups > available:
+    return
+  sampler = class_sampler(labels, group, group * groups, seed=2)
+  steps = available // groups
+  batches = [sampler(epoch * steps + i) for i in range(steps)]
+  for batch in batches:
+    assert batch.dtype == np.int32
+    classes = labels[batch].reshape(groups, group)
+    assert (classes == classes[:, :1]).all()
+  seen = np.concatenate(batches)
+  assert len(np.unique(seen)) == len(seen) == steps * groups * group
+
+
+def test_the_groups_of_a_class_are_other_rows_in_each_epoch():
+  labels = np.repeat([0, 1], 8)
+  a, b = (class_sampler(labels, 4, 16, seed=s) for s in (0, 1))
+
+  def groups(batch):
+    return {frozenset(group) for group in batch.reshape(-1, 4).tolist()}
+
+  assert groups(a(0)) != groups(a(1))
+  assert groups(a(0)) != groups(b(0))
+  again = class_sampler(labels, 4, 16, seed=0)
+  for step in (5, 0, 5, 1):  # whatever was asked before
+    np.testing.assert_array_equal(a(step), again(step))
+
+
+def test_groups_are_refused():
+  labels = np.array([0, 0, 0, 1, 1])
+  with pytest.raises(ValueError, match='2 rows of the smallest class, got 3'):
+    class_sampler(labels, 3, 3, seed=0)
+  with pytest.raises(ValueError, match='batch_size 3 is not a multiple of'):
+    class_sampler(labels, 2, 3, seed=0)
+  with pytest.raises(ValueError, match=r'int labels, .* got labels \[2, 2\]'):
+    class_sampler(np.eye(2, dtype=int), 1, 1, seed=0)
+  with pytest.raises(ValueError, match='the 2 rows there are, got 3'):
+    class_sampler(labels, 2, 6, seed=0)

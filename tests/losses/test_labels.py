@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhash.losses import multi_hot
+from jaxhash.losses import has_label, multi_hot
 
 
 @pytest.mark.parametrize('dtype', [jnp.int32, jnp.int8])
@@ -32,3 +32,15 @@ def test_multi_hot_labels_of_any_dtype(dtype):
 def test_wrong_number_of_classes():
   with pytest.raises(ValueError, match=r'\[batch, 4\], got int32 \[2, 3\]'):
     multi_hot(jnp.zeros((2, 3), jnp.int32), 4)
+
+
+@pytest.mark.parametrize('dtype', [jnp.int32, jnp.int8])
+def test_a_negative_number_is_no_label(dtype):
+  labels = jnp.array([2, 0, -1, -7], dtype)
+  assert has_label(labels).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize('dtype', [bool, jnp.uint8, jnp.int32, jnp.float32])
+def test_a_row_of_zeros_is_no_label(dtype):
+  labels = jnp.asarray(np.array([[1, 0, 1], [0, 0, 0]]), dtype)
+  assert has_label(labels).tolist() == [True, False]

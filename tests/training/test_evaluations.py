@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxhash import metrics, taxonomy, training
+from jaxhash.data.types import Dataset
 from tests.configs import small
 
 
@@ -145,3 +146,82 @@ def test_statistics_of_a_head_are_fitted_to_the_database():
   plain = training.build(config_of())
   with pytest.raises(ValueError, match="needs head='bn'"):
     training.fit_norm(plain, training.initial_state(plain), rows)
+
+
+def multi_label_config(**changes):
+  return config_of(
+    dataset={'name': 'tests.training.test_evaluations:tagged'},
+    protocol={'name': 'random_rows', 'num_query': 10, 'num_train': 48},
+    **changes,
+  )
+
+
+def tagged():
+  """Rows of which most have the label `person`, and some nothing else."""
+  rng = np.random.default_rng(0)
+  labels = (rng.random((90, 4)) < [0.8, 0.3, 0.3, 0.3]).astype(np.uint8)
+  labels[~labels.any(axis=1), 1] = 1
+  inputs = rng.normal(size=(90, 6)).astype(np.float32)
+  names = ('person', 'dog', 'car', 'tree')
+  return Dataset('tagged', inputs, labels, 4, names)
+
+
+@pytest.mark.parametrize('ignored', [['person'], [0], ['person', 0], (0,)])
+def test_labels_that_make_nothing_relevant(ignored):
+  config = multi_label_config(
+    evaluations={'without': {'ignored_labels': ignored}},
+    method={'name': 'dpsh', 'num_bits': 8},
+  )
+  experiment = training.build(config)
+  state = training.initial_state(experiment)
+  encode = training.RowEncoder(experiment)
+  results = training.evaluate(experiment, state, encode)
+  split, labels = experiment.split, experiment.dataset.labels
+  codes = encode(state, np.arange(len(labels))).codes
+  for found, kept in (
+    (results, labels),
+    (results['evaluations']['without'], labels[:, 1:]),
+  ):
+    expected = metrics.evaluate(
+      codes[split.query],
+      codes[split.database],
+      kept[split.query],
+      kept[split.database],
+    )
+    assert found['query_database']['mAP'] == pytest.approx(expected['mAP'])
+  without = results['evaluations']['without']
+  assert without['split_digest'] != results['split_digest']
+  assert without['split'] == f'{results["split"]}, ignoring person'
+  # What trains is the same: all labels.
+  assert experiment.info.labels.shape[1] == 4
+  whole = training.build(multi_label_config(ignored_labels=ignored))
+  assert whole.scored_labels.shape[1] == 3
+  assert whole.info.labels.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+  ('ignored', 'message'),
+  [
+    (['cat'], "tagged has no label 'cat'; it has person, dog, car, tree"),
+    ([4], 'tagged has no label 4'),
+    ([-1], 'tagged has no label -1'),
+    ('person', "must be a list of names or numbers, got 'person'"),
+    ([0, 1, 2, 3], 'there is no label left'),
+  ],
+)
+def test_labels_that_there_are_not(ignored, message):
+  with pytest.raises(ValueError, match=message):
+    training.build(multi_label_config(ignored_labels=ignored))
+
+
+def test_one_class_a_row_has_no_label_to_ignore():
+  with pytest.raises(ValueError, match='is for multi-label data'):
+    training.build(config_of(ignored_labels=[0]))
+
+
+def test_a_method_is_told_the_distances_of_the_taxonomy(tree_file):
+  experiment = training.build(config_of(taxonomy=str(tree_file)))
+  np.testing.assert_array_equal(
+    experiment.info.class_distances, experiment.class_distances
+  )
+  assert training.build(config_of()).info.class_distances is None
