@@ -49,12 +49,7 @@ def main() -> None:
   if command_line.SET.value:
     command_line.fail('--set: a run is looked at as it was trained')
   command_line.prepare(plots.check_installed)
-  folders = {}
-  for given in RUNS.value:
-    title, equals, folder = given.partition('=')
-    if not (title and equals and folder):
-      command_line.fail(f'--runs must be TITLE=WORKDIR, got {given!r}')
-    folders[title] = pathlib.Path(folder)
+  folders = finished.titled_folders(RUNS.value)
   path = pathlib.Path(TAXONOMY.value)
   tree = command_line.prepare(lambda: taxonomy.read_taxonomy(path))
   of_tree = taxonomy.distances(tree)
@@ -87,15 +82,13 @@ def _matrix(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
   if seed not in seeds:
     command_line.fail(f'{folder} has the seeds {seeds}: choose one by --seed')
   experiment, state = finished.finished_run(folder, seed)
-  dataset, split = experiment.dataset, experiment.split
+  dataset = experiment.dataset
   if dataset.class_names != classes or dataset.labels.ndim != 1:
     command_line.fail(
       f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
       'the same order'
     )
-  rows = np.setdiff1d(split.database, split.train)
-  if not len(rows):
-    rows = split.database
+  rows = finished.unseen_rows(experiment)
   codes = training.RowEncoder(experiment)(state, rows).codes
   return metrics.class_distances(
     codes, dataset.labels[rows], dataset.num_classes

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import glob
 import pathlib
+from collections.abc import Sequence
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import command_line
 from jaxhash import training
 
-__all__ = ['finished_run', 'folders_of']
+__all__ = ['finished_run', 'folders_of', 'titled_folders', 'unseen_rows']
 
 
 def folders_of(pattern: str) -> list[pathlib.Path]:
@@ -20,6 +22,24 @@ def folders_of(pattern: str) -> list[pathlib.Path]:
   if not folders:
     command_line.fail(f'no folder is called {pattern}')
   return folders
+
+
+def titled_folders(given: Sequence[str]) -> dict[str, pathlib.Path]:
+  """The folders of a flag `--runs=TITLE=WORKDIR`, by title."""
+  folders = {}
+  for text in given:
+    title, equals, folder = text.partition('=')
+    if not (title and equals and folder):
+      command_line.fail(f'--runs must be TITLE=WORKDIR, got {text!r}')
+    folders[title] = pathlib.Path(folder)
+  return folders
+
+
+def unseen_rows(experiment: training.Experiment) -> np.ndarray:
+  """The database rows that trained nothing; all where there are no such."""
+  split = experiment.split
+  rows = np.setdiff1d(split.database, split.train)
+  return rows if len(rows) else split.database
 
 
 def finished_run(

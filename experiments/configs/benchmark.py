@@ -1,8 +1,11 @@
 """Tables of methods x bits x seeds, for `python -m experiments.benchmark`.
 
   digits                  a few methods on the digits, offline
-  cifar10_features        protocol I                   --arrays=FOLDER
-  tiny_imagenet_features  mAP@ALL and mAHP@250         --arrays=FOLDER
+  cifar10_features        protocol I                     --arrays=FOLDER
+  cifar10_short_codes     the same, 8 to 16 bits         --arrays=FOLDER
+  tiny_imagenet_features  mAP@ALL and mAHP@250           --arrays=FOLDER
+  tiny_imagenet_pairs     the same, methods on pairs     --arrays=FOLDER
+  coco18_features         multi-label, mAP and NDCG      --arrays=FOLDER
 
 A table has the configs of its methods, which are those of
 `experiments/configs/METHOD.py` unless it says otherwise here, the bits, the
@@ -59,12 +62,37 @@ METHODS = {
   'shrewd': shrewd,
 }
 # Rows that are a method with other settings.
+WEAK = {'classification_weight': 0.0}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
   'cross_entropy_bn': ('cross_entropy', {'encoder': {'head': 'bn'}}),
+  'dpsh_bank': ('dpsh', {'method': {'bank': True}}),
+  'shrewd_weak': ('shrewd', {'method': WEAK}),
+  'shrewd_weak_no_kl': ('shrewd', {'method': {**WEAK, 'kl_weight': 0.0}}),
 }
 DATABASE = 'query_database'
 MAP = f'{DATABASE}.mAP'
 LEAVE_ONE_OUT = f'evaluations.leave_one_out.{DATABASE}'
+WITHOUT_PERSON = f'evaluations.without_person.{DATABASE}'
+# Barz and Denzler's protocol for mAHP: the validation rows search each other.
+TINY_IMAGENET: dict[str, Any] = {
+  'setting': 'tiny_imagenet_features',
+  'bits': (16, 32, 64),
+  'seeds': 5,
+  'scores': {
+    'mAHP@250, leave one out': f'{LEAVE_ONE_OUT}.mAHP@250',
+    'mAP@ALL': MAP,
+    'mAP@ALL of val': 'val.mAP',
+  },
+  'changes': {
+    'taxonomy': 'data/tiny-imagenet-200/wordnet_tree.json',
+    'evaluations': {
+      'leave_one_out': {
+        'protocol': {'name': 'leave_one_out'},
+        'measures': {'hierarchical_at': (250,)},
+      },
+    },
+  },
+}
 TABLES: dict[str, dict[str, Any]] = {
   'digits': {
     'methods': ('adalabelhash', 'orthohash', 'csq'),
@@ -73,7 +101,7 @@ TABLES: dict[str, dict[str, Any]] = {
     'scores': {'mAP@ALL': MAP},
   },
   'cifar10_features': {
-    'methods': (*METHODS, *VARIANTS),
+    'methods': (*METHODS, 'cross_entropy_bn', 'dpsh_bank'),
     'bits': (16, 32, 64),
     'seeds': 5,
     'scores': {
@@ -82,8 +110,15 @@ TABLES: dict[str, dict[str, Any]] = {
       'mAP@ALL of val': 'val.mAP',
     },
   },
-  # Barz and Denzler's protocol for mAHP: the validation rows search each other.
+  'cifar10_short_codes': {
+    'setting': 'cifar10_features',
+    'methods': ('dhe', 'dpsh', 'dpsh_bank', 'hashnet', 'class_bits'),
+    'bits': (8, 12, 16),
+    'seeds': 5,
+    'scores': {'mAP@ALL': MAP, 'mAP@ALL of val': 'val.mAP'},
+  },
   'tiny_imagenet_features': {
+    **TINY_IMAGENET,
     'methods': (
       'adalabelhash',
       'class_bits',
@@ -94,19 +129,39 @@ TABLES: dict[str, dict[str, Any]] = {
       'orthohash',
       'shc',
     ),
+  },
+  'tiny_imagenet_pairs': {
+    **TINY_IMAGENET,
+    'methods': (
+      'shrewd',
+      'shrewd_weak',
+      'shrewd_weak_no_kl',
+      'dhe',
+      'hashnet',
+      'dch',
+      'dtsh',
+      'dpsh',
+      'orthohash',
+      'shc',
+    ),
+  },
+  # A photo of nothing but a person is no query where that label is ignored.
+  'coco18_features': {
+    'methods': ('hashnet', 'dch', 'idhn', 'dpsh', 'orthohash', 'csq'),
     'bits': (16, 32, 64),
     'seeds': 5,
     'scores': {
-      'mAHP@250, leave one out': f'{LEAVE_ONE_OUT}.mAHP@250',
-      'mAP@ALL': MAP,
-      'mAP@ALL of val': 'val.mAP',
+      'mAP@5000': MAP,
+      'NDCG@1000': f'{DATABASE}.NDCG@1000',
+      'mAP@5000, without person': f'{WITHOUT_PERSON}.mAP',
+      'NDCG@1000, without person': f'{WITHOUT_PERSON}.NDCG@1000',
+      'mAP@5000 of val': 'val.mAP',
     },
     'changes': {
-      'taxonomy': 'data/tiny-imagenet-200/wordnet_tree.json',
       'evaluations': {
-        'leave_one_out': {
-          'protocol': {'name': 'leave_one_out'},
-          'measures': {'hierarchical_at': (250,)},
+        'without_person': {
+          'ignored_labels': (0,),  # person
+          'evaluation': {'empty': 'skip'},
         },
       },
     },
@@ -122,7 +177,7 @@ def get_config(setting: str = 'digits') -> ConfigDict:
   methods = {}
   for name in table['methods']:
     method, changes = VARIANTS.get(name, (name, {}))
-    config = METHODS[method].get_config(setting)
+    config = METHODS[method].get_config(table.get('setting', setting))
     training.merge(config, changes)
     training.merge(config, table.get('changes', {}))
     methods[name] = config

@@ -3,7 +3,7 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/dtsh.py:SETTING
 
-NOTMEASURED
+Not measured yet.
 
 The paper's scores are on top of jaxhash/methods/dtsh.py.
 """
