@@ -24,5 +24,5 @@ __all__ = ['get_config']
 def get_config(setting: str = 'digits') -> ConfigDict:
   """The config of one of the settings in the table above."""
   return common.make_config(
-    setting, {'name': 'csq'}, common.rates(setting, tiny=3e-2)
+    setting, {'name': 'csq'}, common.rates(setting, tiny=3e-2, coco=1e-2)
   )

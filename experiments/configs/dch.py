@@ -17,4 +17,6 @@ __all__ = ['get_config']
 
 def get_config(setting: str = 'digits') -> ConfigDict:
   """The config of one of the settings in the table above."""
-  return common.make_config(setting, {'name': 'dch'}, common.rates(setting))
+  return common.make_config(
+    setting, {'name': 'dch'}, common.pairs(setting, rows_per_class=8)
+  )

@@ -33,5 +33,8 @@ def get_config(setting: str = 'digits') -> ConfigDict:
     'scale': config_dict.placeholder(float),  # sqrt(2) log(classes - 1)
     'margin': 0.4,
   }
-  changes = {'encoder': {'head': 'bn'}, **common.rates(setting, tiny=3e-2)}
+  changes = {
+    'encoder': {'head': 'bn'},
+    **common.rates(setting, tiny=3e-2, coco=1e-2),
+  }
   return common.make_config(setting, method, changes)

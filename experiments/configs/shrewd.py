@@ -17,4 +17,9 @@ __all__ = ['get_config']
 
 def get_config(setting: str = 'digits') -> ConfigDict:
   """The config of one of the settings in the table above."""
-  return common.make_config(setting, {'name': 'shrewd'}, common.rates(setting))
+  tree = setting == 'tiny_imagenet_features'
+  method = {
+    'name': 'shrewd',
+    'similarity': 'taxonomy' if tree else 'labels',
+  }
+  return common.make_config(setting, method, common.pairs(setting))
