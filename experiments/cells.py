@@ -39,7 +39,6 @@ __all__ = [
 SHARED = (
   'dataset',
   'protocol',
-  'pipeline',
   'taxonomy',
   'evaluation',
   'measures',
@@ -224,16 +223,21 @@ def _run_shallow(cell: Cell, seeds: Sequence[int]) -> None:
 def shallow_config(
   config: Mapping[str, Any], name: str, bits: int
 ) -> dict[str, Any]:
-  """The config of a shallow method's cell: data and scores of a run's."""
+  """The config of a shallow method's cell: data and scores of a run's.
+
+  Of its pipeline only how inputs are normalised: nothing comes in batches.
+  """
   shared = {block: config[block] for block in SHARED}
-  return {**shared, 'shallow': {'name': name, 'num_bits': bits}}
+  pipeline = {'normalize': config['pipeline']['normalize']}
+  method = {'name': name, 'num_bits': bits}
+  return {**shared, 'pipeline': pipeline, 'shallow': method}
 
 
 def shallow_run(cell: Cell, seed: int) -> dict[str, Any]:
   """A run on the data of a shallow cell; it is never trained."""
   return {
     **training.default_config().to_dict(),
-    **{block: cell.config[block] for block in SHARED},
+    **{block: cell.config[block] for block in (*SHARED, 'pipeline')},
     'encoder': {'name': f'{__name__}:no_encoder'},
     'batch_size': jax.device_count(),  # the least there is
     'seed': seed,

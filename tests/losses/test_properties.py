@@ -1,8 +1,4 @@
-"""What every loss has to satisfy; a new loss joins by one line of `LOSSES`."""
-
-import functools
-from collections.abc import Callable
-from typing import NamedTuple
+"""What every loss has to satisfy; a new loss joins by one line in `cases`."""
 
 import jax
 import jax.numpy as jnp
@@ -10,123 +6,12 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxhash.losses import (
-  central_similarity_loss,
-  classification_loss,
-  cosine_margin_loss,
-  cosine_one_vs_rest_loss,
-  cosine_quantization_loss,
-  hardest_negative_hinge_loss,
-  polarization_loss,
-  power_quantization_loss,
-)
+from tests.losses.cases import LOSSES, PAIR_LOSSES, ROWS
 
-ROWS, CLASSES, BITS = 6, 4, 8
-
-
-def against_codewords(key):
-  """Codes, codewords, int labels of which one is hidden."""
-  codes, codewords, labels = jax.random.split(key, 3)
-  return (
-    jnp.tanh(jax.random.normal(codes, (ROWS, BITS))),
-    jnp.tanh(jax.random.normal(codewords, (CLASSES, BITS))),
-    jax.random.randint(labels, (ROWS,), 0, CLASSES).at[1].set(-1),
-  )
-
-
-def against_codewords_multi(key):
-  """The same with multi-hot labels, one row of all and one of none."""
-  codes, codewords, _ = against_codewords(key)
-  labels = jax.random.bernoulli(key, 0.4, (ROWS, CLASSES))
-  return codes, codewords, labels.at[0].set(True).at[1].set(False)
-
-
-def against_binary(key):
-  """Logits, binary codewords, int labels of which one is hidden."""
-  codes, codewords, labels = against_codewords(key)
-  return 2 * codes, jnp.where(codewords >= 0, 1, -1).astype(jnp.int8), labels
-
-
-def against_binary_multi(key):
-  """The same with multi-hot labels."""
-  codes, codewords, labels = against_codewords_multi(key)
-  return 2 * codes, jnp.where(codewords >= 0, 1, -1).astype(jnp.int8), labels
-
-
-def against_targets(key):
-  """Logits and a binary target each."""
-  logits, words = jax.random.split(key)
-  return (
-    2 * jax.random.normal(logits, (ROWS, BITS)),
-    jax.random.rademacher(words, (ROWS, BITS), jnp.int8),
-  )
-
-
-def scores_of_classes(key):
-  """Scores and int labels of which one is hidden."""
-  _, _, labels = against_codewords(key)
-  return 3 * jax.random.normal(key, (ROWS, CLASSES)), labels
-
-
-def scores_of_classes_multi(key):
-  """Scores and multi-hot labels."""
-  _, _, labels = against_codewords_multi(key)
-  return 3 * jax.random.normal(key, (ROWS, CLASSES)), labels
-
-
-def alone(key):
-  """Logits alone."""
-  return (2 * jax.random.normal(key, (ROWS, BITS)),)
-
-
-class Loss(NamedTuple):
-  """A loss and its test inputs.
-
-  Attributes:
-    name: of the test.
-    fn: `(*inputs, where=None, reduce_fn=jnp.mean)`.
-    inputs: `key -> arrays`; those of `ROWS` rows are the batch.
-    separable: the sum over a batch is the sum over its parts.
-    largest: inputs of this size give values that float32 holds.
-  """
-
-  name: str
-  fn: Callable
-  inputs: Callable
-  separable: bool = True
-  largest: float = 1e15
-
-
-_hinge = hardest_negative_hinge_loss
-_clean = functools.partial(_hinge, floor_negatives=False)
-_wide = functools.partial(_hinge, margin=3.0)
-_arc = functools.partial(cosine_margin_loss, angular=True)
-_one_vs_rest = functools.partial(cosine_one_vs_rest_loss, scale=3.0)
-_power = functools.partial(functools.partial, power_quantization_loss)
-
-LOSSES = [
-  Loss('hinge', _hinge, against_codewords),
-  Loss('hinge_clean', _clean, against_codewords),
-  Loss('hinge_wide', _wide, against_codewords),
-  Loss('hinge_multi', _hinge, against_codewords_multi),
-  Loss('hinge_clean_multi', _clean, against_codewords_multi),
-  Loss('orthocos', cosine_margin_loss, against_binary),
-  Loss('orthocos_multi', cosine_margin_loss, against_binary_multi),
-  Loss('orthocos_learned', cosine_margin_loss, against_codewords),
-  Loss('orthoarc', _arc, against_binary),
-  Loss('orthoarc_multi', _arc, against_binary_multi),
-  Loss('one_vs_rest', _one_vs_rest, against_binary),
-  Loss('one_vs_rest_multi', _one_vs_rest, against_binary_multi),
-  Loss('central', central_similarity_loss, against_targets),
-  Loss('polarization', polarization_loss, against_targets),
-  Loss('classification', classification_loss, scores_of_classes),
-  Loss('classification_multi', classification_loss, scores_of_classes_multi),
-  Loss('l1', _power(power=1), alone),
-  Loss('l2', _power(power=2), alone),
-  Loss('l3', _power(power=3), alone, largest=1e12),
-  Loss('cosine_quantization', cosine_quantization_loss, alone),
-]
 every_loss = pytest.mark.parametrize('loss', LOSSES, ids=lambda loss: loss.name)
+pair_losses = pytest.mark.parametrize(
+  'loss', PAIR_LOSSES, ids=lambda loss: loss.name
+)
 KEY = jax.random.key(3)
 WHERE = jnp.array([True, True, False, True, False, True])
 
@@ -256,7 +141,9 @@ def test_vmap_equals_a_loop(loss):
 @pytest.mark.parametrize('scale', [0.0, 1e-30, 1e4, 1e15])
 def test_extreme_values_stay_finite(loss, scale):
   floats, join = split(loss.inputs(KEY))
-  inputs = join([min(scale, loss.largest) * a for a in floats])
+  if scale:
+    scale = min(max(scale, loss.smallest), loss.largest)
+  inputs = join([scale * a for a in floats])
   value, gradients = value_and_grad(loss, inputs)
   assert jnp.isfinite(value)
   assert all(jnp.isfinite(g).all() for g in gradients)
@@ -291,3 +178,38 @@ def test_gradient_is_the_numerical_one(loss):
     atol=5e-3,
     rtol=5e-3,
   )
+
+
+def with_labels(loss, labels):
+  """The codes with other labels, the second a copy of the first."""
+  codes, own_labels, *rest = loss.inputs(KEY)
+  codes = codes[: len(labels)]
+  if len(labels) > 1:
+    codes = codes.at[1].set(codes[0])
+  labels = np.array(labels)
+  if own_labels.ndim == 2:
+    labels = labels[:, None] == np.arange(ROWS)
+  return [codes, jnp.asarray(labels, own_labels.dtype), *rest]
+
+
+# One class; no pair of a class; a class of one row.
+@pair_losses
+@pytest.mark.parametrize(
+  'labels', [[0] * ROWS, range(ROWS), [1, 0, 0, 0, 0, 0]]
+)
+def test_batches_without_some_pairs_stay_finite(loss, labels):
+  value, gradients = value_and_grad(loss, with_labels(loss, list(labels)))
+  assert jnp.isfinite(value)
+  assert all(jnp.isfinite(g).all() for g in gradients)
+
+
+@pair_losses
+def test_batches_of_one_or_two_rows_stay_finite(loss):
+  step = jax.jit(lambda inputs: value_and_grad(loss, inputs))
+  for labels in ([0], [0, -1], [0, 0], [0, 1]):
+    value, gradients = step(with_labels(loss, labels))
+    assert np.isfinite(value)
+    assert all(np.isfinite(g).all() for g in gradients)
+    if len(labels) == 1 or labels[1] == -1:  # only with itself
+      assert (value != 0) == loss.alone
+      assert any(np.any(g) for g in gradients) == loss.alone

@@ -228,7 +228,7 @@ def test_small_and_repeated_batches_are_finite(labels, repeated):
     full = outputs._replace(logits=logits)
     return loss_of(method, variables._replace(params=params), full, batch)[0]
 
-  value, gradients = jax.value_and_grad(loss, (0, 1))(
+  value, gradients = jax.jit(jax.value_and_grad(loss, (0, 1)))(
     variables.params, outputs.logits
   )
   assert jnp.isfinite(value)
@@ -261,7 +261,9 @@ def test_transformations_and_bfloat16(options):
     return loss_of(method, variables, full, batch)[0]
 
   logits = outputs.logits
-  np.testing.assert_allclose(jax.jit(loss)(logits), loss(logits), rtol=1e-5)
+  value = loss(logits)
+  loss = jax.jit(loss)
+  np.testing.assert_allclose(loss(logits), value, rtol=1e-5)
   np.testing.assert_allclose(
     jax.vmap(loss)(jnp.stack([logits, -logits])),
     [loss(logits), loss(-logits)],
