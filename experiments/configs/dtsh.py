@@ -17,9 +17,9 @@ __all__ = ['get_config']
 
 def get_config(setting: str = 'digits') -> ConfigDict:
   """The config of one of the settings in the table above."""
-  changes = common.pairs(setting, rows_per_class=4, tiny=3e-3)
-  if setting == 'tiny_imagenet_features':  # 64^3 triplets, not 256^3
-    changes['batch_size'] = 64
-  elif setting == 'cifar10_features':
-    changes['batch_size'] = 128
+  changes = common.pairs(
+    setting, rows_per_class=4, cifar_head='linear', tiny=3e-3
+  )
+  if setting in ('cifar10_features', 'tiny_imagenet_features'):
+    changes['batch_size'] = 64  # 64^3 triplets, not 256^3
   return common.make_config(setting, {'name': 'dtsh'}, changes)

@@ -21,6 +21,8 @@ def get_config() -> ConfigDict:
       },
     )
     methods[name] = config
+  # Of the first method, on whose data the shallow one is: not for that.
+  training.merge(methods['cross_entropy'], {'pipeline': {'rows_per_class': 2}})
   return ConfigDict(
     {
       'methods': methods,
