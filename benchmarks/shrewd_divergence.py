@@ -17,11 +17,11 @@ from absl import flags
 
 from experiments import command_line, finished
 from jaxhash import training
+from jaxhash.methods.shrewd import NEAR
 
 RUNS = flags.DEFINE_multi_string(
   'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
 )
-NEAR = 0.1
 
 __all__ = ['main']
 

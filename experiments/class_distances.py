@@ -58,7 +58,8 @@ def main() -> None:
   }
   groups = plots.leaf_groups(tree, GROUPS.value)
   order = np.concatenate([classes for _, classes in groups])
-  shown = {'distance in the tree': of_tree, **matrices}
+  shown = {'distance in the tree': of_tree}
+  shown |= {f'{title}, bits': matrix for title, matrix in matrices.items()}
   plots.distance_matrices(
     {title: m[np.ix_(order, order)] for title, m in shown.items()},
     [(name, len(classes)) for name, classes in groups],

@@ -31,15 +31,19 @@ def titled_folders(given: Sequence[str]) -> dict[str, pathlib.Path]:
     title, equals, folder = text.partition('=')
     if not (title and equals and folder):
       command_line.fail(f'--runs must be TITLE=WORKDIR, got {text!r}')
+    if title in folders:
+      command_line.fail(f'--runs has the title {title!r} twice')
     folders[title] = pathlib.Path(folder)
   return folders
 
 
 def unseen_rows(experiment: training.Experiment) -> np.ndarray:
-  """The database rows that trained nothing; all where there are no such."""
+  """The database rows that trained nothing; none is an error."""
   split = experiment.split
   rows = np.setdiff1d(split.database, split.train)
-  return rows if len(rows) else split.database
+  if not len(rows):
+    command_line.fail(f'all database rows of {split.protocol} are train rows')
+  return rows
 
 
 def finished_run(

@@ -58,6 +58,9 @@ class Info(NamedTuple):
     arrays: what the earlier stages of the method found out, by name.
     class_distances: of the classes in the run's taxonomy, float
       `[num_classes, num_classes]` in [0, 1]; None without one.
+    train_rows: positions of the train rows in the data set, int
+      `[num_train]`; None where the data set has no others.
+    num_rows: rows of the data set; None likewise.
   """
 
   inputs: Any
@@ -66,6 +69,8 @@ class Info(NamedTuple):
   labels: Any
   arrays: Mapping[str, Any] = types.MappingProxyType({})
   class_distances: Any = None
+  train_rows: Any = None
+  num_rows: int | None = None
 
 
 class Variables(NamedTuple):

@@ -57,7 +57,9 @@ def make_pipeline(
     num_labelled_per_batch: in a split with hidden labels, the rows of each
       batch that have one; None draws all rows alike.
     rows_per_class: rows of the same class that come together in a batch, for
-      losses on pairs of many classes; None draws all rows alike.
+      losses on pairs of many classes; None draws all rows alike. The sampler
+      then has passes of its own, without what is left of a class; an epoch is
+      still as many steps as there are whole batches of train rows.
     device_limit_bytes: train rows up to this size live on the device; larger
       ones are read by grain, ahead of the step, in the same order.
 

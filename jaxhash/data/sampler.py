@@ -77,8 +77,9 @@ def class_sampler(
     `step -> positions`, int32 `[batch_size]`, without repetition.
 
   Raises:
-    ValueError: labels that are multi-hot, a batch that is no multiple of a
-      group or larger than all groups, or a group that is larger than a class.
+    ValueError: labels that are multi-hot or hidden, a batch that is no
+      multiple of a group or larger than all groups, or a group that is larger
+      than a class.
 
   Example:
     >>> labels = np.array([0, 1, 0, 1, 1, 0])
@@ -90,6 +91,8 @@ def class_sampler(
       'rows_per_class is for int labels, one class a row, got labels '
       f'{list(labels.shape)}'
     )
+  if (labels < 0).any():
+    raise ValueError('rows_per_class needs a label of every row')
   classes, counts = np.unique(labels, return_counts=True)
   least = int(counts.min(initial=len(labels)))
   if not 1 <= rows_per_class <= least:

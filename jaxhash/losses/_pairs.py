@@ -38,26 +38,27 @@ def total(values: Array, axis_name: str | None) -> Array:
 def pair_rows(
   codes: Float[Array, 'batch bits'],
   others: Float[Array, 'others bits'] | None,
-  similarity: Float[Array, '...'],
   where: Bool[Array, '...'] | None,
   axis_name: str | None,
+  **values: Array,
 ) -> tuple[
   Float[Array, 'batch bits'],
   Float[Array, 'rows bits'],
   Bool[Array, 'batch rows'],
+  list[Float[Array, 'batch rows']],
 ]:
   """Both sides of the pairs, and which pairs count.
 
   Args:
     codes: rows of this device.
     others: what they are compared with; None: the codes of all devices.
-    similarity: of the pairs, or whatever else has a value for each.
     where: which pairs count; None means all.
     axis_name: of the devices that share a batch.
+    **values: what has a value for each pair, by its name in errors.
 
   Returns:
-    float32 rows, zeros in those of which no pair counts, so that a NaN there
-    reaches no gradient; and the pairs that count.
+    float32 rows, zeros in those of which no pair counts; the pairs that count;
+    and the values, zeros for the others: a NaN there reaches no gradient.
 
   Raises:
     ValueError: the shapes do not agree.
@@ -66,15 +67,18 @@ def pair_rows(
     others = gather_rows(codes, axis_name)
   check_bits(codes, others, 'others')
   pairs = (codes.shape[0], others.shape[0])
-  for name, array in (('similarity', similarity), ('where', where)):
-    if array is not None and array.shape != pairs:
+  named = values if where is None else {**values, 'where': where}
+  for name, array in named.items():
+    if array.shape != pairs:
       raise ValueError(
         f'{pairs[0]} codes and {pairs[1]} others need a value for each pair, '
         f'{list(pairs)}; {name} is {list(array.shape)}'
       )
   counts = jnp.ones(pairs, bool) if where is None else where
-  return (
-    zero_outside(to_float32(codes), counts.any(axis=1)),
-    zero_outside(to_float32(others), counts.any(axis=0)),
-    counts,
-  )
+  u = zero_outside(to_float32(codes), counts.any(axis=1))
+  v = zero_outside(to_float32(others), counts.any(axis=0))
+  dtype = jnp.result_type(u, v)
+  kept = [
+    jnp.where(counts, value.astype(dtype), 0.0) for value in values.values()
+  ]
+  return u, v, counts, kept

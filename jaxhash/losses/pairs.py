@@ -101,10 +101,15 @@ def row_pairs(
   Returns:
     bool `[batch, others]`, the `where` of the losses on pairs.
 
+  Raises:
+    ValueError: the mask is not `[batch]`.
+
   Example:
     >>> row_pairs(jnp.array([True, True, False])).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
   """
+  if rows.ndim != 1:
+    raise ValueError(f'rows must be [batch], got {list(rows.shape)}')
   others = gather_rows(rows, axis_name)
   counts = rows[:, None] & others[None]
   if self_pairs:
@@ -134,6 +139,9 @@ def balance_weights(
   Returns:
     `[batch, others]`, in the dtype of the similarity.
 
+  Raises:
+    ValueError: `where` has another shape than the similarity.
+
   Example:
     >>> balance_weights(jnp.array([[1.0, 0.0, 0.0]])).tolist()
     [[3.0, 1.5, 1.5]]
@@ -141,11 +149,17 @@ def balance_weights(
   Source: HashNet's and DCH's weights of the class imbalance.
   """
   counts = jnp.ones(similarity.shape, bool) if where is None else where
+  if counts.shape != similarity.shape:
+    raise ValueError(
+      f'where must be {list(similarity.shape)} as the similarity, got '
+      f'{list(counts.shape)}'
+    )
   s = jnp.where(counts, similarity, 0.0)
   number = total(counts.astype(s.dtype), axis_name)
   similar = total(s, axis_name)
 
   def share(part: Array) -> Array:
-    return jnp.where(part > 0, number / jnp.where(part > 0, part, 1.0), 0.0)
+    some = part > 1e-6 * number  # and no rounding of cosines
+    return jnp.where(some, number / jnp.where(some, part, 1.0), 0.0)
 
   return s * share(similar) + (1 - s) * share(number - similar)

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxhash._checks import check_positive
 from jaxhash.losses._pairs import pair_rows
 from jaxhash.losses._rows import unit_rows
 from jaxhash.losses.distances import inner_products, soft_hamming_distances
@@ -75,11 +76,12 @@ def pairwise_likelihood_loss(
   Efficient Similarity Retrieval", AAAI 2016; Cao et al., "HashNet: Deep
   Learning to Hash by Continuation", ICCV 2017, with scale and weights.
   """
-  u, v, pairs = pair_rows(codes, others, similarity, where, axis_name)
+  w = jnp.ones_like(similarity) if weights is None else weights
+  u, v, pairs, (s, w) = pair_rows(
+    codes, others, where, axis_name, similarity=similarity, weights=w
+  )
   theta = scale * inner_products(u, v)
-  losses = jax.nn.softplus(theta) - similarity * theta
-  if weights is not None:
-    losses = weights * losses
+  losses = w * (jax.nn.softplus(theta) - s * theta)
   return safe_reduce(losses, pairs, reduce_fn, axis_name=axis_name)
 
 
@@ -126,9 +128,11 @@ def pairwise_hinge_loss(
   "Deep Supervised Hashing for Fast Image Retrieval", CVPR 2016. With the soft
   Hamming distance it is a RECONSTRUCTION of DHE's Hamming embedding loss.
   """
-  u, v, pairs = pair_rows(codes, others, similarity, where, axis_name)
+  u, v, pairs, (s,) = pair_rows(
+    codes, others, where, axis_name, similarity=similarity
+  )
   d = distance(u, v)
-  losses = similarity * d + (1 - similarity) * jax.nn.relu(margin - d)
+  losses = s * d + (1 - s) * jax.nn.relu(margin - d)
   return safe_reduce(losses, pairs, reduce_fn, axis_name=axis_name)
 
 
@@ -164,7 +168,7 @@ def cauchy_cross_entropy_loss(
     A scalar, or `[batch, others]`; float32 (float64 where the codes are).
 
   Raises:
-    ValueError: the shapes do not agree.
+    ValueError: the shapes do not agree, or gamma is not above 0.
 
   Example:
     >>> codes = jnp.array([[1.0, 1.0], [1.0, -1.0]])
@@ -177,12 +181,14 @@ def cauchy_cross_entropy_loss(
   2018, equation 6; the bound on the cosine is that of the released code. A
   pair beyond the bound has no gradient.
   """
-  u, v, pairs = pair_rows(codes, others, similarity, where, axis_name)
+  check_positive(gamma=gamma)
+  w = jnp.ones_like(similarity) if weights is None else weights
+  u, v, pairs, (s, w) = pair_rows(
+    codes, others, where, axis_name, similarity=similarity, weights=w
+  )
   cosines = inner_products(unit_rows(u), unit_rows(v))
   d = codes.shape[1] / 2 * (1 - jnp.minimum(cosines, LARGEST_COSINE))
-  losses = similarity * jnp.log(d / gamma) + jnp.log1p(gamma / d)
-  if weights is not None:
-    losses = weights * losses
+  losses = w * (s * jnp.log(d / gamma) + jnp.log1p(gamma / d))
   return safe_reduce(losses, pairs, reduce_fn, axis_name=axis_name)
 
 
@@ -230,11 +236,13 @@ def quantified_similarity_loss(
   Source: Zhang et al., "Improved Deep Hashing with Soft Pairwise Similarity
   for Multi-label Image Retrieval", IEEE TMM 2020, as DeepHash-pytorch has it.
   """
-  u, v, pairs = pair_rows(codes, others, similarity, where, axis_name)
+  u, v, pairs, (s,) = pair_rows(
+    codes, others, where, axis_name, similarity=similarity
+  )
   t = scale * inner_products(u, v)
   num_bits = codes.shape[1]
-  hard = (similarity < 0.01) | (similarity > 0.99)
-  likelihood = jax.nn.softplus(t) - similarity * t
-  squares = jnp.square(t + num_bits - 2 * similarity * num_bits)
+  hard = (s < 0.01) | (s > 0.99)
+  likelihood = jax.nn.softplus(t) - s * t
+  squares = jnp.square(t + num_bits - 2 * s * num_bits)
   losses = jnp.where(hard, likelihood, soft_weight * squares)
   return safe_reduce(losses, pairs, reduce_fn, axis_name=axis_name)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxhash._checks import check_int
+from jaxhash._checks import check_int, check_positive
 from jaxhash.binarize import codes_from_logits
 from jaxhash.losses._rows import (
   check_rows,
@@ -170,9 +170,9 @@ def cauchy_quantization_loss(
   2018, equation 7. The released code bounds this cosine, too, by .99, beyond
   which it has no gradient; here it is not bounded.
   """
-  num_bits = codes.shape[1]
+  check_positive(gamma=gamma)
   cosine_loss = cosine_quantization_loss(codes, where=where, reduce_fn=None)
-  losses = jnp.log1p(num_bits / 2 * cosine_loss / gamma)
+  losses = jnp.log1p(codes.shape[1] / 2 * cosine_loss / gamma)
   return safe_reduce(losses, where=where, reduce_fn=reduce_fn)
 
 

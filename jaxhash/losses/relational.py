@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxhash._checks import check_not_negative, check_positive
 from jaxhash.losses._pairs import gather_rows, own_pairs, pair_rows, total
 from jaxhash.losses._rows import (
   check_bits,
@@ -58,7 +59,7 @@ def relative_distance_loss(
     A scalar, or `[batch, others]`; float32 (float64 where the codes are).
 
   Raises:
-    ValueError: the shapes do not agree.
+    ValueError: the shapes do not agree, or weight_scale is not above 0.
 
   Example:
     >>> codes = jnp.array([[0.0], [1.0], [3.0]])
@@ -70,12 +71,14 @@ def relative_distance_loss(
   Embeddings for Weakly-supervised Deep Hashing", LLD at ICLR 2019. Only its
   abstract could be read: this form is a reconstruction.
   """
-  u, v, pairs = pair_rows(codes, None, distances, where, axis_name)
-  between = l1_distances(u, v)
-  relative = _relative(between, pairs, axis_name)
-  wanted = _relative(distances.astype(relative.dtype), pairs, axis_name)
-  weights = (weight_scale / (weight_scale + distances)) ** weight_power
-  losses = weights.astype(relative.dtype) * jnp.abs(relative - wanted)
+  check_positive(weight_scale=weight_scale)
+  u, v, pairs, (d,) = pair_rows(
+    codes, None, where, axis_name, distances=distances
+  )
+  relative = _relative(l1_distances(u, v), pairs, axis_name)
+  wanted = _relative(d, pairs, axis_name)
+  weights = (weight_scale / (weight_scale + d)) ** weight_power
+  losses = weights * jnp.abs(relative - wanted)
   return safe_reduce(losses, pairs, reduce_fn, axis_name=axis_name)
 
 
@@ -116,7 +119,8 @@ def nearest_neighbor_kl_loss(
     fewer than two rows count.
 
   Raises:
-    ValueError: the shapes do not agree, or the reference is empty.
+    ValueError: the shapes do not agree, the reference is empty, or epsilon is
+      negative.
 
   Example:
     >>> codes = jnp.array([[0.1, 0.2], [0.9, 0.8], [0.5, 0.4]])
@@ -128,6 +132,7 @@ def nearest_neighbor_kl_loss(
   Distributions", ISIT 2008, equation 14 with k = 1. That SHREWD's empirical
   divergence is this one is a reconstruction.
   """
+  check_not_negative(epsilon=epsilon)
   check_rows(codes, where)
   check_bits(codes, reference, 'the reference')
   if not reference.shape[0]:
@@ -150,7 +155,15 @@ def _relative(
   pairs: Bool[Array, 'batch others'],
   axis_name: str | None,
 ) -> Float[Array, 'batch others']:
-  """Distances over their mean; as they are where all are 0."""
+  """Distances over their mean; as they are where all are 0.
+
+  Dividing by the greatest first keeps the square of a very small mean within
+  float32, and changes no gradient.
+  """
+  greatest = jax.lax.stop_gradient(jnp.where(pairs, distances, 0.0)).max()
+  if axis_name is not None:
+    greatest = jax.lax.pmax(greatest, axis_name)
+  distances = distances / jnp.where(greatest == 0, 1.0, greatest)
   summed = total(jnp.where(pairs, distances, 0.0), axis_name)
   mean = summed / total(pairs.astype(summed.dtype), axis_name).clip(1)
   return distances / jnp.where(mean == 0, 1.0, mean)

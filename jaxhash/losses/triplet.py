@@ -66,9 +66,11 @@ def triplet_likelihood_loss(
   Departures: T is not clipped to [-100, 50], beyond which the code in
   DeepHash-pytorch has no gradient; nothing overflows here.
   """
-  u, v, pairs = pair_rows(codes, others, similarity, where, axis_name)
+  u, v, pairs, (s,) = pair_rows(
+    codes, others, where, axis_name, similarity=similarity
+  )
   scores = scale * inner_products(u, v)
-  positive, negative = pairs & (similarity > 0), pairs & ~(similarity > 0)
+  positive, negative = pairs & (s > 0), pairs & ~(s > 0)
   triplets = positive[:, :, None] & negative[:, None]
   t = scores[:, :, None] - scores[:, None] - margin
   losses = jnp.where(triplets, jax.nn.softplus(-t), 0.0).sum(axis=(1, 2))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int8
 
 from jaxhash.codewords.majority import majority
-from jaxhash.core import Variables
+from jaxhash.core import Outputs, Variables
 from jaxhash.losses import codeword_cosines, multi_hot, safe_reduce
 
 __all__: list[str] = []
@@ -34,6 +34,16 @@ def zero_unlabelled(
   """Zeros in rows without a label: a NaN there reaches no parameter."""
   rows = labelled(labels, num_classes)
   return jnp.where(rows[:, None], outputs, 0.0)
+
+
+def check_one_view(outputs: Outputs, labels: Array) -> None:
+  """Pairs are of rows, and several views of a row have its one label."""
+  views, rows = len(outputs.logits), len(labels)
+  if views != rows:
+    raise ValueError(
+      f'this method compares the rows of a batch, and takes one view of each: '
+      f'got {views} outputs of {rows} rows; set pipeline.views to 1'
+    )
 
 
 def fixed_codewords(variables: Variables) -> Int8[Array, 'classes bits']:

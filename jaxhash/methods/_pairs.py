@@ -23,7 +23,9 @@ from jaxhash.losses import (
   has_label,
   label_pairs,
   pairwise_likelihood_loss,
+  safe_reduce,
 )
+from jaxhash.methods import _common
 
 __all__ = ['as_they_are', 'likelihood', 'pair_method']
 
@@ -76,7 +78,7 @@ def pair_method(
   Returns:
     The method. With a bank its `state` has `labels`, `codes`
     `[num_train, num_bits]` and which of the rows have been `seen`; a row that
-    has not is in no pair.
+    has not is in no pair. Time and memory of a step grow with the train rows.
   """
   check_int('num_bits', num_bits, 1)
   check_not_negative(penalty_weight=penalty_weight)
@@ -104,6 +106,7 @@ def pair_method(
   ) -> tuple[jax.Array, Aux]:
     del key
     labels = batch['labels']
+    _common.check_one_view(outputs, labels)
     rows = has_label(labels)
     logits = jnp.where(rows[:, None], outputs.logits, 0.0)
     codes = activation(logits.astype(jnp.float32), step)
@@ -124,7 +127,7 @@ def pair_method(
       'pair_loss': pair,
       'quantization_loss': error,
       'similar_pairs': similar / count,
-      'mean_abs_code': jnp.abs(codes).mean(),
+      'mean_abs_code': safe_reduce(jnp.abs(codes).mean(axis=1), rows),
     }
     return value, Aux(metrics, state)
 

@@ -52,23 +52,25 @@ class DistanceSource(NamedTuple):
         )
       _check_single(info, "similarity='taxonomy'")
       return {'distances': jnp.asarray(info.class_distances, jnp.float32)}
-    by_class = self.of.startswith('class')
-    count = info.num_classes if by_class else len(info.labels)
-    wanted = 'classes' if by_class else 'train rows'
-    if len(self.similarity) != count:
+    array, by_class = self.similarity, self.of.startswith('class')
+    num_rows = info.num_rows or len(info.labels)
+    count = info.num_classes if by_class else num_rows
+    if len(array) != count:
       raise ValueError(
-        f'{self.what} is of {len(self.similarity)} {wanted}, the data have '
-        f'{count}'
+        f'{self.what} is of {len(array)} {"classes" if by_class else "rows"}, '
+        f'the data have {count}'
       )
     if by_class:
       _check_single(info, self.what)
+    elif info.train_rows is not None:
+      array = array[info.train_rows]
     if self.of == 'row_vectors':  # never all pairs of them at once
-      return {'vectors': _unit(self.similarity)}
+      return {'vectors': _unit(array)}
     if self.of == 'class_vectors':
-      units = _unit(self.similarity)
-      return {'distances': _cosine_distances(units)}
-    distances = np.clip(1 - self.similarity, 0, 1)
-    return {'distances': jnp.asarray(distances, jnp.float32)}
+      return {'distances': _cosine_distances(_unit(array))}
+    if not by_class and info.train_rows is not None:
+      array = array[:, info.train_rows]
+    return {'distances': jnp.asarray(np.clip(1 - array, 0, 1), jnp.float32)}
 
   def distances(
     self, state: PyTree, batch: Batch
@@ -103,8 +105,9 @@ def distance_source(similarity: Source, of: str) -> DistanceSource:
     similarity: `taxonomy`, that of the run; `labels`, 0 for a label in common
       and 1 for none; the path of a .npy file; or an array.
     of: what the array is of: `classes` or `rows`, similarities in [0, 1] of
-      all pairs; `class_vectors` or `row_vectors`, a vector of each, such as
-      the text embedding of a class name, to be compared by cosine.
+      all pairs, 1 of each with itself; `class_vectors` or `row_vectors`, a
+      vector of each, such as the text embedding of a class name, to be
+      compared by cosine. Rows are all rows of the data set, in its order.
 
   Raises:
     ValueError: an unknown name, a file that cannot be read, or an array that
@@ -115,6 +118,11 @@ def distance_source(similarity: Source, of: str) -> DistanceSource:
   what = 'the similarity'
   if isinstance(similarity, str):
     if similarity in NAMED:
+      if of != 'classes':
+        raise ValueError(
+          f'similarity_of={of!r} says what an array is of, and similarity is '
+          f'{similarity!r}: give an array or a .npy file'
+        )
       return DistanceSource(similarity, of, what)
     if not similarity.endswith('.npy'):
       raise ValueError(
@@ -133,11 +141,12 @@ def distance_source(similarity: Source, of: str) -> DistanceSource:
 
 
 def _check_array(array: np.ndarray, of: str, what: str) -> None:
-  name = 'classes' if of.startswith('class') else 'num_train'
+  name = 'classes' if of.startswith('class') else 'num_rows'
   vectors = of.endswith('vectors')
   wanted = f'float [{name}, dims]' if vectors else f'float [{name}, {name}]'
   if (
     array.ndim != 2
+    or not array.size
     or array.dtype.kind not in 'fiu'
     or not (vectors or array.shape[0] == array.shape[1])
   ):
@@ -157,6 +166,11 @@ def _check_array(array: np.ndarray, of: str, what: str) -> None:
     )
   if not np.allclose(array, array.T, atol=ROUNDING):
     raise ValueError(f'{what} must be symmetric, and is not')
+  if not np.allclose(array.diagonal(), 1, atol=ROUNDING):
+    raise ValueError(
+      f'{what} must be 1 of each with itself, got {array.diagonal().min()}: '
+      'are these distances?'
+    )
 
 
 def _check_single(info: Info, what: str) -> None:

@@ -27,7 +27,8 @@ L_cls the cross-entropy of a linear classifier on z. Without it
 looked up in the table of class distances, or, with similarities of rows, not
 used at all.
 
-gamma = .1, rho = 2 and Beta(.1, .1) are remembered from the paper, unverified.
+gamma = .1, rho = 2 and Beta(.1, .1) come from memory of the paper, and could
+not be verified. gamma is of distances whose greatest is about 1.
 The weights are chosen here, on val: w makes L_sim some .01 in size, and the
 others have to be as small, lambda_0 = .01, lambda_2 = .001. With lambda_2 ten
 times as large the bits are more even still, and mAHP lower than without.
@@ -39,7 +40,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxhash._checks import check_int, check_not_negative, check_positive
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
@@ -48,6 +49,7 @@ from jaxhash.losses import (
   nearest_neighbor_kl_loss,
   relative_distance_loss,
   row_pairs,
+  safe_reduce,
 )
 from jaxhash.methods import _common
 from jaxhash.methods._similarity import Source, distance_source
@@ -83,14 +85,17 @@ def shrewd(
       `labels`, 0 for a label in common and 1 for none; a .npy file; or an
       array.
     similarity_of: what the array is of: `classes`, float
-      `[classes, classes]`, or `rows`, `[num_train, num_train]`, similarities
-      in [0, 1]; `class_vectors`, `[classes, dims]`, such as text embeddings of
-      the names, or `row_vectors`, `[num_train, dims]`, compared by cosine.
+      `[classes, classes]`, or `rows`, `[num_rows, num_rows]`, similarities in
+      [0, 1], 1 of each with itself; `class_vectors`, `[classes, dims]`, such
+      as text embeddings of the names, or `row_vectors`, `[num_rows, dims]`,
+      compared by cosine c: d = (1 - c)/2. Rows are all rows of the data set,
+      in its order.
     classification_weight: lambda_0, at least 0; 0 is the weakly supervised
       mode, which has no classifier.
     similarity_weight: lambda_1, at least 0.
     kl_weight: lambda_2, at least 0; with 0 nothing is drawn.
-    weight_scale: gamma, above 0.
+    weight_scale: gamma, above 0, in the unit of the distances: for distances
+      far below it all pairs weigh alike.
     weight_power: rho, at least 0.
     reference_concentration: both parameters of the Beta distribution, above 0
       and at most 1, which is uniform.
@@ -146,6 +151,7 @@ def shrewd(
   ) -> tuple[jax.Array, Aux]:
     del step
     distances, rows = source.distances(variables.state, batch)
+    _common.check_one_view(outputs, rows)
     logits = jnp.where(rows[:, None], outputs.logits, 0.0)
     codes = jax.nn.sigmoid(logits.astype(jnp.float32))
     relative = relative_distance_loss(
@@ -156,7 +162,7 @@ def shrewd(
       where=row_pairs(rows),
     )
     value = similarity_weight * relative
-    metrics = {'similarity_loss': relative, **_binarity(codes)}
+    metrics = {'similarity_loss': relative, **_binarity(codes, rows)}
     if kl_weight:
       reference = _symmetric_beta(
         jax.random.key(0) if key is None else key,
@@ -187,7 +193,7 @@ def _symmetric_beta(
 ) -> Float[Array, '...']:
   """A sample of Beta(a, a), a at most 1, by the method of Johnk (1964).
 
-  A pair of powers of uniforms whose sum is at most 1 is accepted: .98 of them
+  A pair of powers of uniforms whose sum is at most 1 is accepted: .99 of them
   for a = .1, one half for a = 1. Twenty times as fast on a CPU as
   `jax.random.beta`, which draws two gamma variates of each.
   """
@@ -205,11 +211,14 @@ def _symmetric_beta(
   return jax.lax.while_loop(lambda carry: ~carry[2].all(), draw, start)[1]
 
 
-def _binarity(codes: jax.Array) -> dict[str, jax.Array]:
+def _binarity(
+  codes: Float[Array, 'batch bits'], rows: Bool[Array, 'batch']
+) -> dict[str, jax.Array]:
   """How near to 0 and 1 the values are, and how evenly the bits are used."""
-  near = jnp.abs(codes - 0.5) >= 0.5 - NEAR
-  means = jnp.where(codes >= 0.5, 1.0, -1.0).mean(axis=0)
+  near = (jnp.abs(codes - 0.5) >= 0.5 - NEAR).astype(jnp.float32)
+  signs = jnp.where(rows[:, None], jnp.where(codes >= 0.5, 1.0, -1.0), 0.0)
+  count = jnp.maximum(rows.sum(), 1).astype(jnp.float32)
   return {
-    'near_binary': near.astype(jnp.float32).mean(),
-    'bit_imbalance': jnp.abs(means).mean(),
+    'near_binary': safe_reduce(near.mean(axis=1), rows),
+    'bit_imbalance': jnp.abs(signs.sum(axis=0) / count).mean(),
   }

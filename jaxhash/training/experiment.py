@@ -159,7 +159,12 @@ def build(
   )
   num_steps = config['epochs'] * pipeline.steps_per_epoch
   info, encoder_params = _describe(dataset, split, pipeline, encoder)
-  info = info._replace(arrays=dict(arrays or {}), class_distances=distances)
+  info = info._replace(
+    arrays=dict(arrays or {}),
+    class_distances=distances,
+    train_rows=split.train,
+    num_rows=len(dataset.labels),
+  )
   key = jax.random.key(config['seed'])
   variables = method.init(jax.random.fold_in(key, 1), info)
   optimizer = make_optimizer(

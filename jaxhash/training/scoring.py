@@ -140,7 +140,8 @@ def _label_numbers(wanted: Any, dataset: Dataset) -> list[int]:
   for label in wanted:
     names = dataset.class_names
     number = names.index(label) if label in names else label
-    if isinstance(number, str) or not 0 <= number < len(names):
+    whole = isinstance(number, int | np.integer) and number is not True
+    if not whole or not 0 <= number < len(names) or number is False:
       raise ValueError(
         f'ignored_labels: {dataset.name} has no label {label!r}; it has '
         f'{", ".join(names)}'

@@ -89,9 +89,8 @@ def make_train_step(
       loss_fn, has_aux=True
     )(state.params)
     if devices_axis is not None:
-      gradients, encoder_state = jax.lax.pmean(
-        (gradients, encoder_state), devices_axis
-      )
+      gradients = jax.lax.pmean(gradients, devices_axis)
+      encoder_state = _mean_over_devices(encoder_state, devices_axis)
     norm = optax.tree.norm(gradients)
 
     def advance(state: TrainState) -> TrainState:
@@ -122,6 +121,17 @@ def make_train_step(
     return state._replace(step=step + 1), metrics
 
   return train_step
+
+
+def _mean_over_devices(tree: PyTree, axis_name: str) -> PyTree:
+  """Means of running statistics; what counts is the same on all devices."""
+
+  def mean(leaf: jax.Array) -> jax.Array:
+    if jnp.issubdtype(leaf.dtype, jnp.inexact):
+      return jax.lax.pmean(leaf, axis_name)
+    return leaf
+
+  return jax.tree.map(mean, tree)
 
 
 def _gathered(tree: PyTree, batch: Batch, axis_name: str | None) -> PyTree:

@@ -28,7 +28,8 @@ def transfer(
 
   Returns:
     A run to encode with and to score. It has no train and val rows, no
-    taxonomy and nothing that wants one, and no further evaluations.
+    taxonomy and nothing that wants one, no further evaluations, and ignores
+    no label: those of the run are of its own data.
 
   Raises:
     ValueError: the inputs are of another shape, or an argument is wrong.

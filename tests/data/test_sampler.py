@@ -120,3 +120,5 @@ def test_groups_are_refused():
     class_sampler(np.eye(2, dtype=int), 1, 1, seed=0)
   with pytest.raises(ValueError, match='the 2 rows there are, got 3'):
     class_sampler(labels, 2, 6, seed=0)
+  with pytest.raises(ValueError, match='needs a label of every row'):
+    class_sampler(np.array([0, -1]), 1, 1, seed=0)

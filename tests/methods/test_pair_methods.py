@@ -294,8 +294,7 @@ def test_hashnet_becomes_steeper_by_any_schedule():
   assert size(plain, 0) == size(plain, 10**6)
   linear = MAKE['hashnet'](continuation=optax.linear_schedule(1.0, 9.0, 10))
   _, outputs, batch = problem
-  codes = np.tanh(5.0 * np.asarray(outputs.logits))
-  codes[np.asarray(batch['labels']) < 0] = 0
+  codes = np.tanh(5.0 * np.asarray(outputs.logits)[rows_with_label(batch)])
   np.testing.assert_allclose(size(linear, 5), abs(codes).mean(), rtol=1e-6)
 
 
@@ -354,6 +353,15 @@ def test_no_similar_pair_at_all(name):
       )(some[0])
       assert jnp.isfinite(value)
       assert jnp.isfinite(gradient.logits).all()
+
+
+@every_method
+def test_one_view_of_each_row(name):
+  method = MAKE[name]()
+  variables, outputs, batch = make_problem(method)
+  twice = jax.tree.map(lambda a: jnp.concatenate([a, a]), outputs)
+  with pytest.raises(ValueError, match='got 14 outputs of 7 rows; set pipel'):
+    loss_of(method, (variables, twice, batch))
 
 
 @pytest.mark.parametrize(

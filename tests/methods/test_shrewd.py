@@ -21,10 +21,10 @@ TREE = np.array(
 WEAK = {'classification_weight': 0.0}
 
 
-def info_of(labels=None, tree=TREE):
+def info_of(labels=None, tree=TREE, **more):
   outputs = Outputs(*[jax.ShapeDtypeStruct((ROWS, BITS), jnp.float32)] * 2)
   labels = np.resize(LABELS, TRAIN) if labels is None else labels
-  return Info(None, outputs, CLASSES, labels, class_distances=tree)
+  return Info(None, outputs, CLASSES, labels, class_distances=tree, **more)
 
 
 def batch_of(labels=LABELS, seed=0):
@@ -131,6 +131,43 @@ def test_labels_as_similarity(multi):
   relative, _ = expected_losses(outputs, batch, distances, LABELS >= 0)
   metrics = loss_of(method, variables, outputs, batch)[1].metrics
   np.testing.assert_allclose(metrics['similarity_loss'], relative, 1e-5)
+
+
+@pytest.mark.parametrize('of', ['rows', 'row_vectors'])
+def test_rows_are_those_of_the_whole_data_set(of):
+  vectors = vectors_of(TRAIN + 15)
+  chosen = np.sort(np.random.default_rng(3).permutation(len(vectors))[:TRAIN])
+  array = vectors if of == 'row_vectors' else 1 - cosine_distances(vectors)
+  method = shrewd(BITS, similarity=array, similarity_of=of, **WEAK)
+  info = info_of(tree=None, train_rows=chosen, num_rows=len(vectors))
+  outputs, batch = batch_of()
+  at = chosen[np.asarray(batch['index'])]
+  relative, _ = expected_losses(
+    outputs, batch, cosine_distances(vectors)[at][:, at], np.ones(ROWS, bool)
+  )
+  metrics = loss_of(method, method.init(KEY, info), outputs, batch)[1].metrics
+  np.testing.assert_allclose(metrics['similarity_loss'], relative, 1e-4)
+
+
+def test_metrics_are_of_the_rows_with_a_label():
+  method = shrewd(BITS, **WEAK)
+  variables = method.init(KEY, info_of())
+  outputs, batch = batch_of()
+  some = np.flatnonzero(LABELS >= 0)
+  z = 1 / (1 + np.exp(-np.asarray(outputs.logits)[some]))
+  metrics = loss_of(method, variables, outputs, batch)[1].metrics
+  near = ((z <= 0.1) | (z >= 0.9)).mean()
+  np.testing.assert_allclose(metrics['near_binary'], near, 1e-6)
+  uneven = abs(np.where(z >= 0.5, 1, -1).mean(axis=0)).mean()
+  np.testing.assert_allclose(metrics['bit_imbalance'], uneven, 1e-6)
+
+
+def test_one_view_of_each_row():
+  method = shrewd(BITS, **WEAK)
+  outputs, batch = batch_of()
+  twice = jax.tree.map(lambda a: jnp.concatenate([a, a]), outputs)
+  with pytest.raises(ValueError, match='got 16 outputs of 8 rows; set pipe'):
+    loss_of(method, method.init(KEY, info_of()), twice, batch)
 
 
 def gradient_of(method, info, batch):
@@ -316,6 +353,12 @@ def test_the_divergence_makes_bits_binary_and_even():
     ({'similarity': 'wordnet'}, "unknown similarity 'wordnet'; known: taxon"),
     ({'similarity': 'no.npy'}, 'similarity in no.npy cannot be read'),
     ({'similarity_of': 'pairs'}, "unknown similarity_of 'pairs'; known: cla"),
+    (
+      {'similarity': 'labels', 'similarity_of': 'rows'},
+      "similarity_of='rows' says what an array is of, and similarity is 'lab",
+    ),
+    ({'similarity': TREE}, 'must be 1 of each with itself, got 0.0: are these'),
+    ({'similarity': TREE[:0, :0]}, r'got float64 \[0, 0\]'),
     ({'similarity': TREE + 1}, r'must be in \[0, 1\], got 1.0 to 2.0'),
     ({'similarity': TREE[:2]}, r'float \[classes, classes\], got float64 \[2'),
     ({'similarity': np.triu(TREE)}, 'must be symmetric'),
@@ -339,11 +382,15 @@ def test_bad_arguments(options, message):
   [
     ({}, info_of(tree=None), "'taxonomy' needs the taxonomy of the run"),
     ({}, info_of(np.zeros((TRAIN, 4), int)), 'needs int labels'),
-    ({'similarity': TREE[:3, :3]}, info_of(), 'of 3 classes, the data have 4'),
+    (
+      {'similarity': 1 - TREE[:3, :3]},
+      info_of(),
+      'of 3 classes, the data have 4',
+    ),
     (
       {'similarity': similar_rows(9), 'similarity_of': 'rows'},
       info_of(),
-      'of 9 train rows, the data have 20',
+      'of 9 rows, the data have 20',
     ),
   ],
 )
