@@ -62,7 +62,7 @@ def main() -> None:
   shown |= {f'{title}, bits': matrix for title, matrix in matrices.items()}
   plots.distance_matrices(
     {title: m[np.ix_(order, order)] for title, m in shown.items()},
-    [(name, len(classes)) for name, classes in groups],
+    [(name.replace('_', ' '), len(classes)) for name, classes in groups],
     OUTPUT.value,
   )
   print('run, rank correlation with the tree, within a class, between classes')

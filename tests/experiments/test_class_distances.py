@@ -60,9 +60,30 @@ def test_distances_of_the_rows_that_were_not_trained_on(
   assert (tmp_path / 'classes.png').stat().st_size > 10_000
 
 
+def test_one_of_several_seeds(tmp_path, capsys):
+  folder = tmp_path / 'seeds-3-4'
+  experiments = [
+    experiment_of(
+      {'name': 'hashnet', 'num_bits': 8}, dataset={'num_classes': 4}, seed=seed
+    )
+    for seed in (3, 4)
+  ]
+  training.train_seeds(experiments, folder)
+  said = []
+  for seed in (3, 4):
+    with flagsaver.flagsaver(seed=seed):
+      run([f'HashNet={folder}'], list(CHAINS), tmp_path)
+    said.append(capsys.readouterr().out.splitlines()[1])
+  assert said[0] != said[1]
+  with flagsaver.flagsaver(seed=5), pytest.raises(SystemExit):
+    run([f'HashNet={folder}'], list(CHAINS), tmp_path)
+  assert 'choose one by --seed' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
   ('runs', 'classes', 'message'),
   [
+    (['a=FOLDER', 'a=FOLDER'], list(CHAINS), "has the title 'a' twice"),
     (['HashNet'], list(CHAINS), "must be TITLE=WORKDIR, got 'HashNet'"),
     ([], list(CHAINS), 'are needed'),
     (['a=FOLDER'], list(CHAINS)[::-1], 'or not in the same order'),

@@ -4,6 +4,8 @@ import chex
 import jax
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxhash import training
 from tests.method_suite import experiment_of
@@ -66,37 +68,107 @@ def test_a_step_under_pmap_is_a_step_on_one_device(name):
   )
 
 
-def test_each_device_augments_by_itself():
+def test_a_step_under_shard_map():
+  run = experiment('hashnet')
+  data, batch = run.pipeline.data, run.pipeline.batch(0)
+  mesh = training.make_mesh(jax.devices()[:DEVICES])
+  four = jax.jit(
+    jax.shard_map(
+      step_of(run, devices_axis='data'),
+      mesh=mesh,
+      in_specs=(P(), P(), P('data')),
+      out_specs=P(),
+      check_vma=False,
+    )
+  )
+  state = training.initial_state(run)
+  expected, _ = jax.jit(step_of(run))(state, data, batch)
+  everywhere = NamedSharding(mesh, P())
+  got, _ = four(*jax.device_put((state, data, batch), everywhere))
+  chex.assert_trees_all_close(
+    got._replace(key=()), expected._replace(key=()), rtol=1e-5, atol=1e-5
+  )
+
+
+def of_all_devices(run, changed=None):
+  """The step of each device, and what each of them gives."""
+  return jax.pmap(
+    step_of(changed or run, devices_axis='data'),
+    axis_name='data',
+    in_axes=(None, None, 0),
+    out_axes=0,
+    devices=jax.devices()[:DEVICES],
+  )
+
+
+def shards_of(run, step=0):
+  batch = run.pipeline.batch(step)
+  return jax.tree.map(lambda a: a.reshape(DEVICES, -1, *a.shape[1:]), batch)
+
+
+def test_all_devices_have_the_same_state_and_the_mean_statistics():
+  run = experiment_of(
+    {'name': 'dpsh', 'num_bits': 8}, devices=1, encoder={'head': 'bn'}
+  )
+  state, shards = training.initial_state(run), shards_of(run)
+  after, _ = of_all_devices(run)(state, run.pipeline.data, shards)
+  first = jax.tree.map(lambda a: a[0], after._replace(key=()))
+  for i in range(1, DEVICES):
+    chex.assert_trees_all_equal(
+      jax.tree.map(lambda a, i=i: a[i], after._replace(key=())), first
+    )
+  alone = [
+    run.encoder.apply(
+      state.params['encoder'],
+      state.encoder_state,
+      run.pipeline.preprocess(
+        run.pipeline.data, run.pipeline.data['inputs'][index]
+      ),
+      train=True,
+      key=jax.random.key(0),
+    )[1]
+    for index in shards['index']
+  ]
+  mean = jax.tree.map(lambda *parts: sum(parts) / DEVICES, *alone)
+  chex.assert_trees_all_close(first.encoder_state, mean, rtol=1e-5, atol=1e-6)
+
+
+def test_a_failure_on_one_device_freezes_all():
+  run = experiment('dpsh')
+  data = dict(run.pipeline.data)
+  bad = run.pipeline.batch(0)['index'][-1]  # of the last device
+  data['inputs'] = data['inputs'].at[bad].set(np.nan)
+  state = training.initial_state(run)
+  after, _ = of_all_devices(run)(state, data, shards_of(run))
+  assert after.failed_step.tolist() == [0] * DEVICES
+  assert after.step.tolist() == [1] * DEVICES
+  for i in range(DEVICES):
+    chex.assert_trees_all_equal(
+      jax.tree.map(lambda a, i=i: a[i], after.params), state.params
+    )
+
+
+@pytest.mark.parametrize('what', ['augment', 'dropout'])
+def test_each_device_draws_by_itself(what):
   run = experiment_of(
     {'name': 'dpsh', 'num_bits': 8},
     devices=1,
-    pipeline={'augment': {'noise': 1.0}},
+    pipeline={'augment': {'noise': 1.0}} if what == 'augment' else {},
+    encoder={'dropout': 0.5} if what == 'dropout' else {},
   )
 
-  def inputs(variables, outputs, aux, batch, *, key, step):
-    return batch['inputs']
+  def seen(variables, outputs, aux, batch, *, key, step):
+    return batch['inputs'] if what == 'augment' else outputs.logits
 
-  method = run.method._replace(
-    init=lambda key, info: run.variables, update=inputs
-  )
-  step = jax.pmap(
-    training.make_train_step(
-      method,
-      run.encoder,
-      run.optimizer,
-      run.pipeline.prepare,
-      devices_axis='data',
-    ),
-    axis_name='data',
-    in_axes=(None, None, 0),
-    out_axes=None,
-    devices=jax.devices()[:DEVICES],
+  step = of_all_devices(
+    run, run._replace(method=run.method._replace(update=seen))
   )
   rows = run.pipeline.batch(0)['index'][:1]
   same = {'index': np.tile(rows, (DEVICES, 2))}  # one row, eight times
   state = training.initial_state(run)
-  placeholder = np.zeros((8, *run.info.inputs.shape[1:]), np.float32)
-  state, _ = step(
+  shape = run.info.inputs.shape if what == 'augment' else (8, 8)
+  placeholder = np.zeros((8, *shape[1:]), np.float32)
+  after, _ = step(
     state._replace(method_state=placeholder), run.pipeline.data, same
   )
-  assert len(np.unique(state.method_state, axis=0)) == 8
+  assert len(np.unique(after.method_state[0], axis=0)) == 8
