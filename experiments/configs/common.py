@@ -128,6 +128,7 @@ def pairs(
   *,
   rows_per_class: int | None = None,
   cifar_head: str = 'bn',
+  coco_head: str = 'bn',
   **chosen: float,
 ) -> dict[str, Any]:
   """What the methods on pairs share, chosen on val.
@@ -141,9 +142,11 @@ def pairs(
     setting: a name in `SETTINGS`.
     rows_per_class: of a batch, on Tiny ImageNet.
     cifar_head: of the encoder, on CIFAR-10's features.
+    coco_head: the same on COCO's.
     **chosen: the learning rates, as for `rates`.
   """
-  head = cifar_head if setting == 'cifar10_features' else 'bn'
+  heads = {'cifar10_features': cifar_head, 'coco18_features': coco_head}
+  head = heads.get(setting, 'bn')
   changes: dict[str, Any] = {'encoder': {'head': head}}
   if setting == 'tiny_imagenet_features':
     changes['pipeline'] = {'rows_per_class': rows_per_class}

@@ -18,5 +18,7 @@ __all__ = ['get_config']
 def get_config(setting: str = 'digits') -> ConfigDict:
   """The config of one of the settings in the table above."""
   return common.make_config(
-    setting, {'name': 'idhn'}, common.pairs(setting, rows_per_class=32)
+    setting,
+    {'name': 'idhn'},
+    common.pairs(setting, rows_per_class=32, coco_head='linear'),
   )
