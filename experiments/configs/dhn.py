@@ -3,7 +3,14 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/dhn.py:SETTING
 
-Not measured yet.
+What each setting scored at 32 bits on two cores, mean and 95% interval over
+seeds 0 to 4, with --arrays=FOLDER:
+
+  digits                  not measured
+  cifar10_features        @C10@
+  tiny_imagenet_features  not measured
+  coco18_features         not measured
+  cifar10                 not measured: wants a GPU
 
 The paper's scores are on top of jaxhash/methods/dhn.py.
 """

@@ -3,7 +3,17 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/hashnet.py:SETTING
 
-Not measured yet.
+What each setting scored at 32 bits on two cores, mean and 95% interval over
+seeds 0 to 4, with --arrays=FOLDER:
+
+  digits                  not measured
+  cifar10_features        @C10@
+  tiny_imagenet_features  mAP@ALL .236 +- .004, mAHP@250 .687
+  coco18_features         mAP@5000 .773 +- .011
+  cifar10                 not measured: wants a GPU
+
+On features the tanh hardly becomes a sign: beta ends at 2.0 on CIFAR-10 and
+COCO, after 760 steps, and at 2.8 on Tiny ImageNet, after 1,560.
 
 The paper's scores are on top of jaxhash/methods/hashnet.py.
 """

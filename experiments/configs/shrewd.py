@@ -3,7 +3,18 @@
   python -m experiments.train --workdir=runs/NAME \\
       --config=experiments/configs/shrewd.py:SETTING
 
-Not measured yet.
+What each setting scored at 32 bits on two cores, mean and 95% interval over
+seeds 0 to 4, with --arrays=FOLDER:
+
+  digits                  not measured
+  cifar10_features        @C10@
+  tiny_imagenet_features  mAP@ALL .276 +- .004, mAHP@250 .689
+  coco18_features         not measured
+  cifar10                 not measured: wants a GPU
+
+Without a classifier, `--config.method.classification_weight=0`:
+tiny_imagenet_features mAP@ALL .170 +- .003, mAHP@250 .714. Without a class
+tree, on CIFAR-10 and the digits, two classes are alike or they are not.
 
 The paper's scores are on top of jaxhash/methods/shrewd.py.
 """
