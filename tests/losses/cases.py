@@ -112,7 +112,6 @@ class Loss(NamedTuple):
     inputs: `key -> arrays`; those of `ROWS` rows are the batch.
     separable: the sum over a batch is the sum over its parts.
     largest: inputs of this size give values that float32 holds.
-    smallest: inputs of this size give gradients that float32 holds.
     alone: a row has a value without any other.
   """
 
@@ -121,7 +120,6 @@ class Loss(NamedTuple):
   inputs: Callable
   separable: bool = True
   largest: float = 1e15
-  smallest: float = 0.0
   alone: bool = True
 
 
@@ -228,8 +226,6 @@ _triplet = losses.triplet_likelihood_loss
 PairLoss = functools.partial(Loss, separable=False, alone=False)
 # Squares of inner products, of codes near 1e8, are near 1e33.
 Quantified = functools.partial(PairLoss, largest=1e8)
-# The mean distance is divided by, and its square.
-Relative = functools.partial(PairLoss, smallest=1e-15)
 
 PAIR_LOSSES = [
   PairLoss(
@@ -244,7 +240,7 @@ PAIR_LOSSES = [
   PairLoss('cauchy', of_pairs(_cauchy, balanced=True, gamma=2.0), labelled),
   Quantified('quantified', of_pairs(_quantified, soft=True), labelled_multi),
   PairLoss('triplet', of_pairs(_triplet, margin=1.0), labelled_multi),
-  Relative('relative', of_distances(), labelled),
+  PairLoss('relative', of_distances(), labelled),
   PairLoss('divergence', of_divergence, labelled_bits_and_corners),
 ]
 LOSSES = ROW_LOSSES + PAIR_LOSSES

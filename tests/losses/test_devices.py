@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType, NamedSharding
+from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxhash.losses import (
@@ -16,11 +16,9 @@ from jaxhash.losses import (
   hardest_negative_hinge_loss,
   polarization_loss,
 )
+from tests.losses.devices import DEVICES, NEEDS, mesh_of_four, shards
 
-DEVICES = 4
-pytestmark = pytest.mark.skipif(
-  jax.device_count() < DEVICES, reason='needs four devices'
-)
+pytestmark = NEEDS
 
 
 def to_own_codeword(loss):
@@ -51,15 +49,6 @@ LOSSES = {
 }
 hinges = pytest.mark.parametrize('loss', HINGES.values(), ids=HINGES)
 losses = pytest.mark.parametrize('loss', LOSSES.values(), ids=LOSSES)
-
-
-def mesh_of_four():
-  return jax.make_mesh(
-    (DEVICES,),
-    ('data',),
-    axis_types=(AxisType.Auto,),
-    devices=jax.devices()[:DEVICES],
-  )
 
 
 def problem(multi=False):
@@ -151,8 +140,8 @@ def test_pmean_of_loss_and_gradient_under_pmap(loss):
       jax.value_and_grad(loss, argnums=1)(codes, codewords, labels), 'data'
     )
 
-  shards = [a.reshape(DEVICES, -1, *a.shape[1:]) for a in (codes, labels)]
-  actual = step(shards[0], codewords, shards[1])
+  first, second = shards([codes, labels])
+  actual = step(first, codewords, second)
   expected = jax.value_and_grad(loss, argnums=1)(codes, codewords, labels)
   assert_close(
     actual,

@@ -6,16 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType, NamedSharding
+from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxhash import losses
 from tests.losses.cases import of_distances, of_divergence, of_pairs
+from tests.losses.devices import DEVICES, NEEDS, mesh_of_four, shards
 
-DEVICES, ROWS, BITS = 4, 16, 6
-pytestmark = pytest.mark.skipif(
-  jax.device_count() < DEVICES, reason='needs four devices'
-)
+ROWS, BITS = 16, 6
+pytestmark = NEEDS
 LABELS = np.array([-1, 2, -1, -1, 0, 1, 1, 3, 2, -1, 0, 0, 1, 2, 0, 2])
 WHERE = jnp.array([True] * 5 + [False] + [True] * 8 + [False] * 2)
 MULTI = LABELS[:, None] == np.arange(4)
@@ -68,15 +67,6 @@ def loss_of(name, **options):
   return loss
 
 
-def mesh_of_four():
-  return jax.make_mesh(
-    (DEVICES,),
-    ('data',),
-    axis_types=(AxisType.Auto,),
-    devices=jax.devices()[:DEVICES],
-  )
-
-
 def sharded(fn, out_specs, check_vma=True, batch=3):
   """A function of weights and a batch, on four rows of it per device."""
   return jax.jit(
@@ -88,10 +78,6 @@ def sharded(fn, out_specs, check_vma=True, batch=3):
       check_vma=check_vma,
     )
   )
-
-
-def shards(arrays):
-  return [a.reshape(DEVICES, -1, *a.shape[1:]) for a in arrays]
 
 
 @functools.cache

@@ -77,6 +77,15 @@ def test_int_labels_have_no_soft_similarity():
   )
 
 
+def test_pairs_of_rows_are_those_of_labels():
+  rows = LABELS >= 0
+  for self_pairs in (False, True):
+    _, where = losses.label_pairs(LABELS, self_pairs=self_pairs)
+    np.testing.assert_array_equal(
+      losses.row_pairs(rows, self_pairs=self_pairs), where
+    )
+
+
 def test_other_rows_have_no_self_pairs():
   for self_pairs in (False, True):
     _, where = losses.label_pairs(LABELS, LABELS, self_pairs=self_pairs)
@@ -111,6 +120,15 @@ def test_balance_weights_of_all_pairs_and_of_one_kind():
     np.testing.assert_array_equal(only[similarity == value], 1)
   none = losses.balance_weights(similarity, where=jnp.zeros((2, 3), bool))
   assert jnp.isfinite(none).all()
+
+
+@pytest.mark.parametrize('classes', [1, 2, 3, 7])
+def test_balance_weights_of_rows_of_the_same_labels(classes):
+  # Their cosines are 1, or next to it.
+  labels = jnp.ones((4, classes), jnp.int32)
+  similarity, where = losses.label_pairs(labels, soft=True)
+  weights = losses.balance_weights(similarity, where=where)
+  close(jnp.where(where, weights, 1.0), np.ones((4, 4)))
 
 
 @pytest.mark.parametrize('bits', [1, 2, 3, 4])
@@ -212,6 +230,14 @@ def test_squared_distances_are_never_negative():
     (
       lambda: losses.label_pairs(LABELS, where=jnp.ones(1, bool)),
       r'where must be \[4\], got \[1\]',
+    ),
+    (
+      lambda: losses.balance_weights(A, where=jnp.ones((1, 3), bool)),
+      r'where must be \[3, 3\] as the similarity, got \[1, 3\]',
+    ),
+    (
+      lambda: losses.row_pairs(jnp.ones((3, 1), bool)),
+      r'rows must be \[batch\], got \[3, 1\]',
     ),
     (lambda: losses.label_pairs(A[0]), 'labels .* must be int, got float32'),
     *(

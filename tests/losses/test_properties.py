@@ -141,9 +141,7 @@ def test_vmap_equals_a_loop(loss):
 @pytest.mark.parametrize('scale', [0.0, 1e-30, 1e4, 1e15])
 def test_extreme_values_stay_finite(loss, scale):
   floats, join = split(loss.inputs(KEY))
-  if scale:
-    scale = min(max(scale, loss.smallest), loss.largest)
-  inputs = join([scale * a for a in floats])
+  inputs = join([min(scale, loss.largest) * a for a in floats])
   value, gradients = value_and_grad(loss, inputs)
   assert jnp.isfinite(value)
   assert all(jnp.isfinite(g).all() for g in gradients)

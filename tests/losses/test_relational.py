@@ -55,10 +55,11 @@ def test_similarity_loss_is_that_of_a_loop(kind, gamma, rho):
 
 
 def test_similarity_loss_without_where_has_all_pairs():
+  every = np.ones((3, 3), bool)
   assert_reduced(
     lambda reduce_fn: similarity_loss(Z, D, reduce_fn=reduce_fn),
-    oracle.relative_distances(Z, D, np.ones((3, 3), bool)),
-    np.ones((3, 3), bool),
+    oracle.relative_distances(*map(np.asarray, (Z, D, every))),
+    every,
   )
 
 
@@ -151,7 +152,9 @@ def test_divergence_is_that_of_a_loop(epsilon, masked):
 def test_divergence_of_repeated_rows():
   codes = jnp.array([[0.2, 0.3], [0.2, 0.3]])
   value, gradient = jax.jit(jax.value_and_grad(kl_loss))(codes, CORNERS)
-  known = oracle.nearest_neighbor_kl(codes, CORNERS, epsilon=1e-4)
+  known = oracle.nearest_neighbor_kl(
+    np.asarray(codes), np.asarray(CORNERS), epsilon=1e-4
+  )
   close(value, np.mean(known), 1e-5)
   # Rows that agree push each other nowhere, but both go to their corner.
   close(gradient[0], gradient[1])
@@ -165,10 +168,22 @@ def test_divergence_of_repeated_rows():
 
 def test_divergence_of_fewer_than_two_rows_is_zero():
   for rows in (1, 3):
-    value, gradient = jax.jit(jax.value_and_grad(kl_loss))(
-      Z[:rows], CORNERS, where=jnp.arange(rows) < 1
-    )
-    assert value == 0 and not gradient.any()
+    for epsilon in (0.0, 1e-4):
+      step = jax.jit(
+        jax.value_and_grad(functools.partial(kl_loss, epsilon=epsilon))
+      )
+      value, gradient = step(Z[:rows], CORNERS, where=jnp.arange(rows) < 1)
+      assert value == 0 and not gradient.any()
+
+
+def test_gradient_without_epsilon_of_a_row_that_does_not_count():
+  # It becomes a row of zeros, and so is one of the reference.
+  where = jnp.array([True, False, True])
+  step = jax.jit(jax.value_and_grad(functools.partial(kl_loss, epsilon=0.0)))
+  value, gradient = step(Z.at[1].set(jnp.nan), CORNERS, where=where)
+  rest, expected = step(Z[::2], CORNERS)
+  close(value, rest)
+  close(gradient, jnp.insert(expected, 1, jnp.zeros(2), axis=0))
 
 
 def test_gradient_of_the_divergence_reaches_both_neighbours():
@@ -237,7 +252,7 @@ def test_the_divergence_alone_makes_codes_binary_and_balanced():
 @pytest.mark.parametrize(
   ('call', 'message'),
   [
-    (lambda: similarity_loss(Z, D[:1]), r'\[3, 3\]; similarity is \[1, 3\]'),
+    (lambda: similarity_loss(Z, D[:1]), r'\[3, 3\]; distances is \[1, 3\]'),
     (
       lambda: similarity_loss(Z, D, where=APART[:1]),
       r'\[3, 3\]; where is \[1, 3\]',
@@ -247,6 +262,14 @@ def test_the_divergence_alone_makes_codes_binary_and_balanced():
     (
       lambda: kl_loss(Z, CORNERS, where=jnp.ones(1, bool)),
       r'where must be \[3\], got \[1\]',
+    ),
+    (
+      lambda: kl_loss(Z, CORNERS, epsilon=-0.1),
+      'epsilon must be at least 0',
+    ),
+    (
+      lambda: similarity_loss(Z, D, weight_scale=0.0),
+      'weight_scale must be above 0',
     ),
   ],
 )

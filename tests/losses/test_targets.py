@@ -60,9 +60,9 @@ def test_value_at_the_own_codeword_of_a_hadamard_matrix(margin, known):
     )
   )
   logits = words.astype(jnp.float32)
-  better = logits
-  for _ in range(200):
-    better = better - 100 * step(better)
+  better = jax.jit(
+    lambda v: jax.lax.fori_loop(0, 200, lambda _, v: v - 100 * step(v), v)
+  )(logits)
   less = losses.cosine_margin_loss(
     better, words, jnp.arange(64), scale=8.0, margin=margin
   )
