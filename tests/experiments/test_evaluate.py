@@ -162,6 +162,29 @@ def test_what_other_data_cannot_have_is_left_out(other_data, tmp_path):
   assert 'mAHP@5' not in results['query_database']
 
 
+def test_labels_that_make_nothing_relevant(tmp_path):
+  config = config_of(
+    dataset={'name': 'tests.training.test_evaluations:tagged'},
+    protocol={'name': 'random_rows', 'num_query': 10, 'num_train': 48},
+    method={'name': 'dpsh', 'num_bits': 8},
+  )
+  folder = tmp_path / 'run'
+  training.train(training.build(config), folder)
+  run(folder)
+  run(folder, set=['ignored_labels=["person"]'])
+  whole = json.loads((folder / 'results.json').read_text())
+  (other,) = folder.glob('results-*.json')
+  without = json.loads(other.read_text())
+  assert without['split'] == f'{whole["split"]}, ignoring person'
+  assert without['split_digest'] != whole['split_digest']
+  assert without['query_database']['mAP'] < whole['query_database']['mAP']
+  # On other data the labels are others: none of them is ignored.
+  experiment = training.build({**config, 'ignored_labels': ['person']})
+  moved = training.transfer(experiment, config['dataset'], config['protocol'])
+  assert 'ignoring' not in moved.split.protocol
+  assert moved.scored_labels.shape[1] == 4
+
+
 def test_other_inputs_are_refused(group, tmp_path, capsys):
   np.save(tmp_path / 'inputs.npy', np.zeros((20, 7), np.float32))
   np.save(tmp_path / 'labels.npy', np.repeat([0, 1], 10))

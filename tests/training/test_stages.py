@@ -18,8 +18,9 @@ from jaxhash.core import (
   Variables,
 )
 from jaxhash.methods.cross_entropy import cross_entropy
-from jaxhash.training import WorkdirError, tasks
+from jaxhash.training import WorkdirError, stage_files, tasks
 from jaxhash.training import workdir as files
+from jaxhash.training.experiment import build_method
 from tests.configs import small
 from tests.method_suite import assert_bitwise_equal
 
@@ -310,6 +311,23 @@ def test_stages_are_shared_by_runs_that_agree(tmp_path):
   np.testing.assert_array_equal(
     found.info.arrays['start'], experiments[1].info.arrays['start']
   )
+
+
+def test_how_a_run_is_scored_is_not_of_its_stages(tmp_path):
+  config = config_of()
+  method = build_method(config)
+
+  def folders(**changes):
+    places = stage_files.places_of({**config, **changes}, method, tmp_path)
+    return [place.folder for place in places]
+
+  for changes in (
+    {'ignored_labels': [0]},
+    {'taxonomy': 'tree.json'},
+    {'evaluation': {**config['evaluation'], 'at': 3}},
+  ):
+    assert folders(**changes) == folders()
+  assert folders(epochs=config['epochs'] + 1) != folders()
 
 
 def test_an_interrupted_stage_of_several_seeds_goes_on(tmp_path):
