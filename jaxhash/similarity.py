@@ -42,8 +42,10 @@ def relevance(
   """
   check_kinds(query_labels, database_labels)
   if query_labels.ndim == 2:
-    query = jnp.asarray(query_labels > 0).astype(jnp.float32)
-    database = jnp.asarray(database_labels > 0).astype(jnp.float32)
+    query, database = (
+      jnp.asarray(labels > np.zeros((), labels.dtype)).astype(jnp.float32)
+      for labels in (query_labels, database_labels)
+    )
     return query @ database.T > 0.5
   query = jnp.asarray(query_labels).astype(jnp.int32)
   database = jnp.asarray(database_labels).astype(jnp.int32)

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Shaped
 
 from jaxhash.losses._pairs import gather_rows, own_pairs, total
-from jaxhash.losses._rows import check_rows, unit_rows
+from jaxhash.losses._rows import check_rows
 from jaxhash.losses.distances import inner_products
-from jaxhash.losses.labels import has_label
+from jaxhash.losses.labels import has_label, multi_hot
 from jaxhash.similarity import relevance
 
 __all__ = ['Pairs', 'balance_weights', 'label_pairs', 'row_pairs']
@@ -76,11 +76,12 @@ def label_pairs(
     counts = rows[:, None] & has_label(other_labels)[None]
   similar = relevance(labels, other_labels)
   if soft and labels.ndim == 2:
-    units = (
-      unit_rows((each > 0).astype(jnp.float32))
-      for each in (labels, other_labels)
-    )
-    return Pairs(inner_products(*units), counts)
+    a, b = (multi_hot(x, x.shape[1]) for x in (labels, other_labels))
+    a, b = a.astype(jnp.float32), b.astype(jnp.float32)
+    # Whole numbers: of equal rows the cosine is 1, and not nearly so.
+    squares = a.sum(axis=-1)[:, None] * b.sum(axis=-1)[None]
+    cosines = inner_products(a, b) / jnp.sqrt(jnp.maximum(squares, 1.0))
+    return Pairs(cosines, counts)
   return Pairs(similar.astype(jnp.float32), counts)
 
 
@@ -156,10 +157,9 @@ def balance_weights(
     )
   s = jnp.where(counts, similarity, 0.0)
   number = total(counts.astype(s.dtype), axis_name)
-  similar = total(s, axis_name)
 
-  def share(part: Array) -> Array:
-    some = part > 1e-6 * number  # and no rounding of cosines
-    return jnp.where(some, number / jnp.where(some, part, 1.0), 0.0)
+  def share(kind: Array) -> Array:
+    part = total(jnp.where(counts, kind, 0.0), axis_name)
+    return jnp.where(part > 0, number / jnp.where(part > 0, part, 1.0), 0.0)
 
-  return s * share(similar) + (1 - s) * share(number - similar)
+  return s * share(s) + (1 - s) * share(1 - s)

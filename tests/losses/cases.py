@@ -224,21 +224,25 @@ _cauchy = losses.cauchy_cross_entropy_loss
 _quantified = losses.quantified_similarity_loss
 _triplet = losses.triplet_likelihood_loss
 PairLoss = functools.partial(Loss, separable=False, alone=False)
-# Squares of inner products, of codes near 1e8, are near 1e33.
-Quantified = functools.partial(PairLoss, largest=1e8)
 
 PAIR_LOSSES = [
   PairLoss(
-    'likelihood', of_pairs(_likelihood, self_pairs=True), labelled, alone=True
-  ),
-  PairLoss(
-    'hashnet', of_pairs(_likelihood, balanced=True, scale=0.1), labelled_multi
+    'likelihood',
+    of_pairs(_likelihood, balanced=True, scale=0.1),
+    labelled_multi,
   ),
   PairLoss('pair_hinge', of_pairs(_hinge), labelled_bits),
   PairLoss('pair_hinge_l1', of_pairs(_l1), labelled),
   PairLoss('pair_hinge_squared', of_pairs(_squared), labelled_multi),
   PairLoss('cauchy', of_pairs(_cauchy, balanced=True, gamma=2.0), labelled),
-  Quantified('quantified', of_pairs(_quantified, soft=True), labelled_multi),
+  # Squares of inner products, of codes near 1e8, are near 1e33.
+  PairLoss(
+    'quantified',
+    of_pairs(_quantified, soft=True, self_pairs=True),
+    labelled_multi,
+    alone=True,
+    largest=1e8,
+  ),
   PairLoss('triplet', of_pairs(_triplet, margin=1.0), labelled_multi),
   PairLoss('relative', of_distances(), labelled),
   PairLoss('divergence', of_divergence, labelled_bits_and_corners),

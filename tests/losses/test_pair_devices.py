@@ -31,7 +31,6 @@ def divergence(codes, labels, where=None, **options):
 LOSSES = {
   'likelihood': of_pairs(losses.pairwise_likelihood_loss),
   'balanced': of_pairs(losses.pairwise_likelihood_loss, balanced=True),
-  'self_pairs': of_pairs(losses.pairwise_likelihood_loss, self_pairs=True),
   'hinge': of_pairs(hinge, margin=3.0),
   'hinge_l1': of_pairs(hinge, margin=6.0, distance=losses.l1_distances),
   'hinge_squared': of_pairs(

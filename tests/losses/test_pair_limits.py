@@ -128,7 +128,7 @@ def test_dtype_of_losses(loss, dtype):
 
 @every_loss
 def test_values_of_pairs_that_do_not_count_are_not_looked_at(loss):
-  step = jax.value_and_grad(loss)
+  step = jax.jit(jax.value_and_grad(loss))
   expected = step(U, SIMILAR, where=APART)
   assert expected[0] > 0
   for value in (jnp.nan, jnp.inf):
@@ -140,7 +140,7 @@ def test_values_of_pairs_that_do_not_count_are_not_looked_at(loss):
 
 @weighted_losses
 def test_weights_of_pairs_that_do_not_count_are_not_looked_at(loss):
-  step = jax.value_and_grad(loss)
+  step = jax.jit(jax.value_and_grad(loss))
   twos = jnp.full((3, 3), 2.0)
   value, gradient = step(U, SIMILAR, where=APART)
   poisoned = jnp.where(APART, twos, jnp.nan)

@@ -1,5 +1,7 @@
 """The losses against codewords and targets: oracles and known values."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -113,8 +115,9 @@ def test_the_length_of_a_row_does_not_matter():
     def loss(v, angular=angular):
       return losses.cosine_margin_loss(v, words, labels, angular=angular)
 
-    close(loss(7 * logits), loss(logits), 1e-5)
-    gradient = jax.grad(loss)(logits)
+    step = jax.jit(jax.value_and_grad(loss))
+    value, gradient = step(logits)
+    close(step(7 * logits)[0], value, 1e-5)
     close((gradient * logits).sum(axis=1), np.zeros(len(logits)), 1e-6)
     assert gradient.any()
 
@@ -209,9 +212,9 @@ def test_a_certain_wrong_class(scale):
   words = jnp.array([[1] * 64, [-1] * 64], jnp.int8)
   logits = jnp.ones((1, 64)).at[0, 0].set(0.5)
   cosine = float(losses.codeword_cosines(logits, words)[0, 0])
-  loss, gradient = jax.value_and_grad(losses.cosine_one_vs_rest_loss)(
-    logits, words, jnp.array([1]), scale=scale
-  )
+  one_vs_rest = functools.partial(losses.cosine_one_vs_rest_loss, scale=scale)
+  step = jax.jit(jax.value_and_grad(one_vs_rest))
+  loss, gradient = step(logits, words, jnp.array([1]))
   close(loss, 2 * scale * cosine, 1e-3)
   assert jnp.isfinite(gradient).all() and gradient.any()
 
@@ -221,9 +224,9 @@ def test_the_angular_margin_at_the_codeword_itself(sign):
   # The angle's derivative is infinite there: the cosine is clipped.
   logits = sign * O[:1].astype(jnp.float32)
   options = {'scale': 4.0, 'margin': 0.3, 'angular': True}
-  loss, gradient = jax.value_and_grad(losses.cosine_margin_loss)(
-    logits, O, Y[:1], **options
-  )
+  loss, gradient = jax.jit(
+    jax.value_and_grad(functools.partial(losses.cosine_margin_loss, **options))
+  )(logits, O, Y[:1])
   assert jnp.isfinite(gradient).all()
   expected = oracle.orthohash(np.asarray(logits), O, [0], **options)
   close(loss, expected[0], 1e-5)
