@@ -19,9 +19,8 @@ from experiments import command_line, finished
 from jaxhash import training
 from jaxhash.methods.shrewd import NEAR
 
-RUNS = flags.DEFINE_multi_string(
-  'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
-)
+flags.declare_key_flag('runs')
+RUNS = finished.RUNS
 
 __all__ = ['main']
 

@@ -25,13 +25,8 @@ from experiments import command_line, finished
 from jaxhash import metrics, plots, taxonomy, training
 
 flags.adopt_module_key_flags(command_line)
-RUNS = flags.DEFINE_multi_string(
-  'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
-)
-TAXONOMY = flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
-SEED = flags.DEFINE_integer(
-  'seed', 0, 'Which of several seeds that were trained together.'
-)
+flags.adopt_module_key_flags(finished)
+RUNS, SEED, TAXONOMY = finished.RUNS, finished.SEED, finished.TAXONOMY
 GROUPS = flags.DEFINE_integer(
   'groups', 12, 'Groups of classes at most.', lower_bound=1
 )
@@ -79,7 +74,7 @@ def main() -> None:
 def _matrix(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
   """Mean distances between the classes of a run."""
   seeds = training.seeds_of(folder)
-  seed = SEED.value if len(seeds) > 1 else seeds[0]
+  seed = SEED.value if SEED.value is not None else seeds[0]
   if seed not in seeds:
     command_line.fail(f'{folder} has the seeds {seeds}: choose one by --seed')
   experiment, state = finished.finished_run(folder, seed)

@@ -29,7 +29,8 @@ from jaxhash.codewords import rank_correlation
 
 flags.adopt_module_key_flags(command_line)
 WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
-TAXONOMY = flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
+flags.declare_key_flag('taxonomy')
+TAXONOMY = finished.TAXONOMY
 NUM_RANDOM = flags.DEFINE_integer(
   'num_random', 100, 'Random codebooks to compare with.', lower_bound=20
 )

@@ -25,15 +25,14 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import command_line
+from experiments import command_line, finished
 from jaxhash import plots, training
 
 flags.adopt_module_key_flags(command_line)
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
 STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
-SEED = flags.DEFINE_integer(
-  'seed', None, 'Which of several seeds that were trained together.'
-)
+flags.declare_key_flag('seed')
+SEED = finished.SEED
 TRANSFER = flags.DEFINE_string(
   'transfer',
   None,

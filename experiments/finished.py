@@ -8,10 +8,19 @@ import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from absl import flags
 from ml_collections import ConfigDict
 
 from experiments import command_line
 from jaxhash import training
+
+RUNS = flags.DEFINE_multi_string(
+  'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
+)
+SEED = flags.DEFINE_integer(
+  'seed', None, 'Which of several seeds that were trained together.'
+)
+TAXONOMY = flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
 
 __all__ = ['finished_run', 'folders_of', 'titled_folders', 'unseen_rows']
 

@@ -131,7 +131,9 @@ def test_leave_one_out_does_not_retrieve_the_query():
   )
   labels = np.arange(120, dtype=np.int32)  # nothing else is relevant
   experiment = experiment._replace(
-    split=split, dataset=experiment.dataset._replace(labels=labels)
+    split=split,
+    dataset=experiment.dataset._replace(labels=labels),
+    scored_labels=labels,
   )
   results = training.evaluate(
     experiment, state, training.RowEncoder(experiment)
