@@ -6,6 +6,9 @@ os.environ['XLA_FLAGS'] = (
   os.environ.get('XLA_FLAGS', '') + ' --xla_force_host_platform_device_count=4'
 )
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+# The threads of XLA's pool, else as many as cores. A collective holds one for
+# each device until all have come: a program of several at once can starve.
+os.environ.setdefault('NPROC', '16')
 
 import atexit
 import hashlib
