@@ -19,8 +19,8 @@ from experiments import command_line, finished
 from jaxhash import training
 from jaxhash.methods.shrewd import NEAR
 
+RUNS = finished.runs_flag()
 flags.declare_key_flag('runs')
-RUNS = finished.RUNS
 
 __all__ = ['main']
 

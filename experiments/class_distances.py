@@ -3,7 +3,7 @@
   python -m experiments.class_distances --taxonomy=wordnet_tree.json \\
       --runs='SHREWD=runs/table/runs/shrewd_weak/64/seeds-0-1-2-3-4' \\
       --runs='HashNet=runs/table/runs/hashnet/64/seeds-0-1-2-3-4' \\
-      --output=class_distances.png
+      --seed=0 --output=class_distances.png
 
 For each finished run the mean Hamming distance between the codes of each pair
 of classes, of the database rows that trained nothing, beside the distance of
@@ -25,8 +25,10 @@ from experiments import command_line, finished
 from jaxhash import metrics, plots, taxonomy, training
 
 flags.adopt_module_key_flags(command_line)
-flags.adopt_module_key_flags(finished)
-RUNS, SEED, TAXONOMY = finished.RUNS, finished.SEED, finished.TAXONOMY
+RUNS, SEED = finished.runs_flag(), finished.seed_flag()
+TAXONOMY = finished.taxonomy_flag()
+for name in ('runs', 'seed', 'taxonomy'):
+  flags.declare_key_flag(name)
 GROUPS = flags.DEFINE_integer(
   'groups', 12, 'Groups of classes at most.', lower_bound=1
 )
@@ -73,21 +75,16 @@ def main() -> None:
 
 def _matrix(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
   """Mean distances between the classes of a run."""
-  seeds = training.seeds_of(folder)
-  seed = SEED.value if SEED.value is not None else seeds[0]
-  if seed not in seeds:
-    command_line.fail(f'{folder} has the seeds {seeds}: choose one by --seed')
+  seed = finished.chosen_seed(folder, SEED.value)
   experiment, state = finished.finished_run(folder, seed)
+  finished.check_classes(experiment, classes, folder)
   dataset = experiment.dataset
-  if dataset.class_names != classes or dataset.labels.ndim != 1:
-    command_line.fail(
-      f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
-      'the same order'
-    )
   rows = finished.unseen_rows(experiment)
   codes = training.RowEncoder(experiment)(state, rows).codes
-  return metrics.class_distances(
-    codes, dataset.labels[rows], dataset.num_classes
+  return command_line.prepare(
+    lambda: metrics.class_distances(
+      codes, dataset.labels[rows], dataset.num_classes
+    )
   )
 
 

@@ -29,8 +29,8 @@ from jaxhash.codewords import rank_correlation
 
 flags.adopt_module_key_flags(command_line)
 WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
+TAXONOMY = finished.taxonomy_flag()
 flags.declare_key_flag('taxonomy')
-TAXONOMY = finished.TAXONOMY
 NUM_RANDOM = flags.DEFINE_integer(
   'num_random', 100, 'Random codebooks to compare with.', lower_bound=20
 )
@@ -53,11 +53,7 @@ def main() -> None:
   for folder, seed in [(f, s) for f in folders for s in training.seeds_of(f)]:
     name = f'{folder}, seed {seed}'
     experiment, state = finished.finished_run(folder, seed)
-    if experiment.dataset.class_names != tree.classes:
-      command_line.fail(
-        f'the classes of {TAXONOMY.value} are not those of {folder}, or not in '
-        'the same order'
-      )
+    finished.check_classes(experiment, tree.classes, folder)
     if experiment.method.codewords is None:
       command_line.fail(f'the method of {folder} has no codewords')
     codewords = experiment.method.codewords(training.method_variables(state))

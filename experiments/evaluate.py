@@ -19,7 +19,6 @@ OrthoHash's supplement:
 
 from __future__ import annotations
 
-import pathlib
 from typing import Any
 
 from absl import flags
@@ -31,8 +30,8 @@ from jaxhash import plots, training
 flags.adopt_module_key_flags(command_line)
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
 STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
+SEED = finished.seed_flag()
 flags.declare_key_flag('seed')
-SEED = finished.SEED
 TRANSFER = flags.DEFINE_string(
   'transfer',
   None,
@@ -74,7 +73,7 @@ def main() -> None:
       command_line.fail(f'--set={change}: there is no taxonomy of other data')
   saved = training.read_config(workdir)
   config = command_line.plain(ConfigDict(saved))
-  config['seed'] = _seed(workdir)
+  config['seed'] = finished.chosen_seed(workdir, SEED.value)
   trained = {**config, 'protocol': saved['protocol']}
   experiment = command_line.prepare(
     lambda: training.prepare(trained, workdir, run_stages=False)
@@ -105,19 +104,6 @@ def main() -> None:
     pictures=PICTURES.value,
   )
   print(training.results_table(results))
-
-
-def _seed(workdir: pathlib.Path) -> int:
-  """The seed to score, of a run that has one or several."""
-  seeds = training.seeds_of(workdir)
-  if SEED.value is None and len(seeds) == 1:
-    return seeds[0]
-  if SEED.value not in seeds:
-    command_line.fail(
-      f'{workdir} has the seeds {", ".join(map(str, seeds))}: choose one by '
-      '--seed'
-    )
-  return SEED.value
 
 
 if __name__ == '__main__':

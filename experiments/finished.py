@@ -14,15 +14,40 @@ from ml_collections import ConfigDict
 from experiments import command_line
 from jaxhash import training
 
-RUNS = flags.DEFINE_multi_string(
-  'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
-)
-SEED = flags.DEFINE_integer(
-  'seed', None, 'Which of several seeds that were trained together.'
-)
-TAXONOMY = flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
+__all__ = [
+  'check_classes',
+  'chosen_seed',
+  'finished_run',
+  'folders_of',
+  'runs_flag',
+  'seed_flag',
+  'taxonomy_flag',
+  'titled_folders',
+  'unseen_rows',
+]
 
-__all__ = ['finished_run', 'folders_of', 'titled_folders', 'unseen_rows']
+
+# Several commands have these flags; a command that asks for none has none.
+@functools.cache
+def runs_flag() -> flags.FlagHolder:
+  """Defines `--runs`, once in a process."""
+  return flags.DEFINE_multi_string(
+    'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
+  )
+
+
+@functools.cache
+def seed_flag() -> flags.FlagHolder:
+  """Defines `--seed`, once in a process."""
+  return flags.DEFINE_integer(
+    'seed', None, 'Which of several seeds that were trained together.'
+  )
+
+
+@functools.cache
+def taxonomy_flag() -> flags.FlagHolder:
+  """Defines `--taxonomy`, once in a process."""
+  return flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
 
 
 def folders_of(pattern: str) -> list[pathlib.Path]:
@@ -44,6 +69,30 @@ def titled_folders(given: Sequence[str]) -> dict[str, pathlib.Path]:
       command_line.fail(f'--runs has the title {title!r} twice')
     folders[title] = pathlib.Path(folder)
   return folders
+
+
+def chosen_seed(folder: pathlib.Path, seed: int | None) -> int:
+  """The seed of a run; of several that were trained together the given one."""
+  seeds = training.seeds_of(folder)
+  if seed is None and len(seeds) == 1:
+    return seeds[0]
+  if seed not in seeds:
+    command_line.fail(
+      f'{folder} has the seeds {", ".join(map(str, seeds))}: choose one by '
+      '--seed'
+    )
+  return seed
+
+
+def check_classes(
+  experiment: training.Experiment, classes: Sequence[str], folder: pathlib.Path
+) -> None:
+  """The classes of a taxonomy must be those of a run."""
+  if experiment.dataset.class_names != classes:
+    command_line.fail(
+      f'the classes of the taxonomy are not those of {folder}, or not in the '
+      'same order'
+    )
 
 
 def unseen_rows(experiment: training.Experiment) -> np.ndarray:

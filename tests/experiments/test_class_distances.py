@@ -1,7 +1,5 @@
 """The whole command: distances of codes beside those of a tree."""
 
-import json
-
 import numpy as np
 import pytest
 from absl.testing import flagsaver
@@ -9,28 +7,18 @@ from scipy import stats
 
 from experiments import class_distances
 from jaxhash import metrics, training
-from tests.method_suite import experiment_of
-
-CHAINS = {
-  'class 00': ['class 00', 'feline', 'animal', 'entity'],
-  'class 01': ['class 01', 'feline', 'animal', 'entity'],
-  'class 10': ['class 10', 'animal', 'entity'],
-  'class 11': ['class 11', 'entity'],
-}
+from tests.experiments.tree import CHAINS, HEIGHTS, run_of, write_tree
 
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
   folder = tmp_path_factory.mktemp('runs') / 'seed0'
-  experiment = experiment_of(
-    {'name': 'hashnet', 'num_bits': 8}, dataset={'num_classes': 4}
-  )
+  experiment = run_of('hashnet')
   return folder, experiment, training.train(experiment, folder)
 
 
 def run(runs, classes, tmp_path):
-  tree = tmp_path / 'tree.json'
-  tree.write_text(json.dumps({'classes': classes, 'chains': CHAINS}))
+  tree = write_tree(tmp_path, classes)
   with flagsaver.flagsaver(
     runs=runs, taxonomy=str(tree), output=str(tmp_path / 'classes.png')
   ):
@@ -49,8 +37,7 @@ def test_distances_of_the_rows_that_were_not_trained_on(
     experiment.dataset.labels[rows],
   )
   upper = np.triu_indices(4, 1)
-  # 01, 02, 03, 12, 13, 23: feline 1, animal 2, entity 3.
-  rho = stats.spearmanr(matrix[upper], [1, 2, 3, 2, 3, 3])[0]
+  rho = stats.spearmanr(matrix[upper], HEIGHTS)[0]
   title, first, second, path = capsys.readouterr().out.splitlines()
   assert title.startswith('run, rank correlation')
   within, between = matrix.diagonal().mean(), matrix[upper].mean()
@@ -62,12 +49,7 @@ def test_distances_of_the_rows_that_were_not_trained_on(
 
 def test_one_of_several_seeds(tmp_path, capsys):
   folder = tmp_path / 'seeds-3-4'
-  experiments = [
-    experiment_of(
-      {'name': 'hashnet', 'num_bits': 8}, dataset={'num_classes': 4}, seed=seed
-    )
-    for seed in (3, 4)
-  ]
+  experiments = [run_of('hashnet', seed=seed) for seed in (3, 4)]
   training.train_seeds(experiments, folder)
   said = []
   for seed in (3, 4):
@@ -75,9 +57,10 @@ def test_one_of_several_seeds(tmp_path, capsys):
       run([f'HashNet={folder}'], list(CHAINS), tmp_path)
     said.append(capsys.readouterr().out.splitlines()[1])
   assert said[0] != said[1]
-  with flagsaver.flagsaver(seed=5), pytest.raises(SystemExit):
-    run([f'HashNet={folder}'], list(CHAINS), tmp_path)
-  assert 'choose one by --seed' in capsys.readouterr().err
+  for seed in (5, None):
+    with flagsaver.flagsaver(seed=seed), pytest.raises(SystemExit):
+      run([f'HashNet={folder}'], list(CHAINS), tmp_path)
+    assert 'choose one by --seed' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

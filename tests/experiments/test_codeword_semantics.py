@@ -1,7 +1,5 @@
 """The whole command, the confusion of classes, and their correlation."""
 
-import json
-
 import numpy as np
 import pytest
 from absl.testing import flagsaver
@@ -10,29 +8,19 @@ from scipy import stats
 from experiments import codeword_semantics
 from experiments.codeword_semantics import confusion
 from jaxhash import training
+from tests.experiments.tree import CHAINS, HEIGHTS, run_of, write_tree
 from tests.method_suite import experiment_of
-
-# A tree of unequal depth over the classes of `clusters`; height(root) is 3.
-CHAINS = {
-  'class 00': ['class 00', 'feline', 'animal', 'entity'],
-  'class 01': ['class 01', 'feline', 'animal', 'entity'],
-  'class 10': ['class 10', 'animal', 'entity'],
-  'class 11': ['class 11', 'entity'],
-}
 
 
 @pytest.fixture(scope='module')
 def finished(tmp_path_factory):
   folder = tmp_path_factory.mktemp('runs') / 'seed0'
-  experiment = experiment_of(
-    {'name': 'adalabelhash', 'num_bits': 8}, dataset={'num_classes': 4}
-  )
+  experiment = run_of('adalabelhash')
   return folder, experiment, training.train(experiment, folder)
 
 
 def run(folder, classes, tmp_path):
-  tree = tmp_path / 'tree.json'
-  tree.write_text(json.dumps({'classes': classes, 'chains': CHAINS}))
+  tree = write_tree(tmp_path, classes)
   with flagsaver.flagsaver(
     workdirs=str(folder), taxonomy=str(tree), num_random=20
   ):
@@ -50,8 +38,7 @@ def test_the_command_compares_with_the_heights_of_subsumers(
   upper = np.triu_indices(4, 1)
   hamming = (codes[:, None] != codes[None]).sum(axis=-1)[upper]
   assert len(set(hamming)) > 1
-  # 01, 02, 03, 12, 13, 23: feline 1, animal 2, entity 3; all of them / 3.
-  rho = stats.spearmanr(hamming, [1, 2, 3, 2, 3, 3])[0]
+  rho = stats.spearmanr(hamming, HEIGHTS)[0]
   title, line, mean = capsys.readouterr().out.splitlines()
   assert title.startswith('run, rho with taxonomy')
   assert line.startswith(f'{folder}, seed 0, {rho:.3f} (')
