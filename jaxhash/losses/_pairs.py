@@ -40,7 +40,7 @@ def pair_rows(
   others: Float[Array, 'others bits'] | None,
   where: Bool[Array, '...'] | None,
   axis_name: str | None,
-  **values: Array,
+  **values: Array | None,
 ) -> tuple[
   Float[Array, 'batch bits'],
   Float[Array, 'rows bits'],
@@ -54,7 +54,7 @@ def pair_rows(
     others: what they are compared with; None: the codes of all devices.
     where: which pairs count; None means all.
     axis_name: of the devices that share a batch.
-    **values: what has a value for each pair, by its name in errors.
+    **values: what has a value for each pair, by its name in errors; None: 1.
 
   Returns:
     float32 rows, zeros in those of which no pair counts; the pairs that count;
@@ -67,9 +67,8 @@ def pair_rows(
     others = gather_rows(codes, axis_name)
   check_bits(codes, others, 'others')
   pairs = (codes.shape[0], others.shape[0])
-  named = values if where is None else {**values, 'where': where}
-  for name, array in named.items():
-    if array.shape != pairs:
+  for name, array in {**values, 'where': where}.items():
+    if array is not None and array.shape != pairs:
       raise ValueError(
         f'{pairs[0]} codes and {pairs[1]} others need a value for each pair, '
         f'{list(pairs)}; {name} is {list(array.shape)}'
@@ -79,6 +78,7 @@ def pair_rows(
   v = zero_outside(to_float32(others), counts.any(axis=0))
   dtype = jnp.result_type(u, v)
   kept = [
-    jnp.where(counts, value.astype(dtype), 0.0) for value in values.values()
+    jnp.where(counts, 1.0 if value is None else value.astype(dtype), 0.0)
+    for value in values.values()
   ]
   return u, v, counts, kept

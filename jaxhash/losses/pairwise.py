@@ -76,9 +76,8 @@ def pairwise_likelihood_loss(
   Efficient Similarity Retrieval", AAAI 2016; Cao et al., "HashNet: Deep
   Learning to Hash by Continuation", ICCV 2017, with scale and weights.
   """
-  w = jnp.ones_like(similarity) if weights is None else weights
   u, v, pairs, (s, w) = pair_rows(
-    codes, others, where, axis_name, similarity=similarity, weights=w
+    codes, others, where, axis_name, similarity=similarity, weights=weights
   )
   theta = scale * inner_products(u, v)
   losses = w * (jax.nn.softplus(theta) - s * theta)
@@ -182,9 +181,8 @@ def cauchy_cross_entropy_loss(
   pair beyond the bound has no gradient.
   """
   check_positive(gamma=gamma)
-  w = jnp.ones_like(similarity) if weights is None else weights
   u, v, pairs, (s, w) = pair_rows(
-    codes, others, where, axis_name, similarity=similarity, weights=w
+    codes, others, where, axis_name, similarity=similarity, weights=weights
   )
   cosines = inner_products(unit_rows(u), unit_rows(v))
   d = codes.shape[1] / 2 * (1 - jnp.minimum(cosines, LARGEST_COSINE))
