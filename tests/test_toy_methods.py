@@ -14,13 +14,13 @@ from jaxhash.core import Outputs
 from jaxhash.training import tasks
 from tests import toy_methods
 from tests.method_suite import (
+  FLAT,
   assert_bitwise_equal,
   experiment_of,
   run_steps,
 )
 
 MEAN_OVER_BITS = {'optimizer': {'learning_rate': 0.2}}  # small gradients
-FLAT = {'similarity': 'labels', 'kl_weight': 0.1}  # batches of 8 are noisy
 # Arguments that a method needs here, or in which it does something else.
 ARGUMENTS = {
   'dpsh_bank': ('dpsh', {'bank': True}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +21,7 @@ from jaxhash.codewords import (
   mdsh,
   separated,
 )
+from jaxhash.methods import _common
 from jaxhash.search.codes import read_codes
 
 __all__: list[str] = []
@@ -61,12 +61,8 @@ def codeword_source(
   if not isinstance(codewords, str):
     return _given(codewords, num_bits, 'the codewords')
   if codewords.endswith('.npy'):
-    path = pathlib.Path(codewords).expanduser()
-    try:
-      array = np.load(path)
-    except (OSError, ValueError, EOFError) as e:
-      raise ValueError(f'codewords {path} cannot be read: {e}') from e
-    return _given(array, num_bits, str(path))
+    array = _common.load_array(codewords, 'codewords')
+    return _given(array, num_bits, codewords)
   construct = _construction(codewords)
 
   def constructed(key: jax.Array, num_classes: int) -> jax.Array:

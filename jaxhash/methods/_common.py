@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int8
+import numpy as np
+from jaxtyping import Array, Float, Int8
 
 from jaxhash.codewords.majority import majority
 from jaxhash.core import Outputs, Variables
-from jaxhash.losses import codeword_cosines, multi_hot, safe_reduce
+from jaxhash.losses import codeword_cosines, has_label, multi_hot, safe_reduce
 
 __all__: list[str] = []
 
@@ -23,17 +26,20 @@ def accuracy(
   return safe_reduce(hits.astype(jnp.float32), own.any(axis=-1))
 
 
-def labelled(labels: Array, num_classes: int) -> Bool[Array, 'batch']:
-  """Which rows have a label that there is."""
-  return multi_hot(labels, num_classes).any(axis=-1)
-
-
 def zero_unlabelled(
-  outputs: Float[Array, 'batch width'], labels: Array, num_classes: int
+  outputs: Float[Array, 'batch width'], labels: Array
 ) -> Float[Array, 'batch width']:
   """Zeros in rows without a label: a NaN there reaches no parameter."""
-  rows = labelled(labels, num_classes)
-  return jnp.where(rows[:, None], outputs, 0.0)
+  return jnp.where(has_label(labels)[:, None], outputs, 0.0)
+
+
+def load_array(path: str, what: str) -> np.ndarray:
+  """The array of a .npy file; what cannot be read is a ValueError."""
+  file = pathlib.Path(path).expanduser()
+  try:
+    return np.load(file)
+  except (OSError, ValueError, EOFError) as e:
+    raise ValueError(f'{what} {file} cannot be read: {e}') from e
 
 
 def check_one_view(outputs: Outputs, labels: Array) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float
 
 from jaxhash._checks import check_int, check_not_negative
 from jaxhash.core import (
@@ -26,6 +26,7 @@ from jaxhash.losses import (
   safe_reduce,
 )
 from jaxhash.methods import _common
+from jaxhash.methods._bank import empty_bank, pairs_with, written
 
 __all__ = ['as_they_are', 'likelihood', 'pair_method']
 
@@ -76,25 +77,15 @@ def pair_method(
       no gradient, and not with itself.
 
   Returns:
-    The method. With a bank its `state` has `labels`, `codes`
-    `[num_train, num_bits]` and which of the rows have been `seen`; a row that
-    has not is in no pair. Time and memory of a step grow with the train rows.
+    The method. With a bank its `state` has it; a row that has not been seen is
+    in no pair. Time and memory of a step grow with the train rows.
   """
   check_int('num_bits', num_bits, 1)
   check_not_negative(penalty_weight=penalty_weight)
 
   def init(key: jax.Array, info: Info) -> Variables:
     del key
-    if not bank:
-      return Variables()
-    rows = len(info.labels)
-    return Variables(
-      state={
-        'labels': jnp.asarray(info.labels),
-        'codes': jnp.zeros((rows, num_bits), jnp.float32),
-        'seen': jnp.zeros(rows, bool),
-      }
-    )
+    return Variables(state={'bank': empty_bank(info, num_bits)} if bank else {})
 
   def loss(
     variables: Variables,
@@ -108,14 +99,18 @@ def pair_method(
     labels = batch['labels']
     _common.check_one_view(outputs, labels)
     rows = has_label(labels)
-    logits = jnp.where(rows[:, None], outputs.logits, 0.0)
+    logits = _common.zero_unlabelled(outputs.logits, labels)
     codes = activation(logits.astype(jnp.float32), step)
+    state, others = variables.state, None
     if bank:
-      state = _seen(variables.state, codes, rows, batch['index'])
-      others = state['codes']
-      pairs = _bank_pairs(state, batch, soft, self_pairs)
+      index = batch['index']
+      last = written(state['bank'], codes, labels, index)
+      state, others = {'bank': last}, last['codes']
+      pairs = pairs_with(last, labels, soft=soft)
+      if not self_pairs:
+        own = index[:, None] == jnp.arange(len(others), dtype=index.dtype)[None]
+        pairs = pairs._replace(where=pairs.where & ~own)
     else:
-      state, others = variables.state, None
       pairs = label_pairs(labels, soft=soft, self_pairs=self_pairs)
     pair = pair_loss(codes, others, pairs)
     error = penalty(codes, where=rows)
@@ -144,30 +139,3 @@ def pair_method(
     return aux.arrays
 
   return HashMethod(width=num_bits, init=init, loss=loss, update=update)
-
-
-def _seen(
-  state: PyTree,
-  codes: Float[Array, 'batch bits'],
-  rows: Shaped[Array, 'batch'],
-  index: Shaped[Array, 'batch'],
-) -> PyTree:
-  """The bank after the codes of a batch were written to it."""
-  codes = jax.lax.stop_gradient(codes)
-  return {
-    **state,
-    'codes': state['codes'].at[index].set(codes),
-    'seen': state['seen'].at[index].set(rows),
-  }
-
-
-def _bank_pairs(
-  state: PyTree, batch: Batch, soft: bool, self_pairs: bool
-) -> Pairs:
-  """Each row of the batch with all train rows that have been seen."""
-  pairs = label_pairs(batch['labels'], state['labels'], soft=soft)
-  where = pairs.where & state['seen'][None]
-  if not self_pairs:
-    every = jnp.arange(len(state['seen']), dtype=batch['index'].dtype)
-    where &= batch['index'][:, None] != every[None]
-  return Pairs(pairs.similarity, where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxhash.core import Batch, Info, PyTree
 from jaxhash.losses import has_label
+from jaxhash.methods import _common
 from jaxhash.similarity import relevance
 
 __all__: list[str] = []
@@ -129,12 +129,8 @@ def distance_source(similarity: Source, of: str) -> DistanceSource:
         f'unknown similarity {similarity!r}; known: {", ".join(NAMED)}, or a '
         '.npy file'
       )
-    path = pathlib.Path(similarity).expanduser()
-    what = f'the similarity in {path}'
-    try:
-      similarity = np.load(path)
-    except (OSError, ValueError, EOFError) as e:
-      raise ValueError(f'{what} cannot be read: {e}') from e
+    what = f'the similarity in {similarity}'
+    similarity = _common.load_array(similarity, 'the similarity in')
   array = np.asarray(similarity)
   _check_array(array, of, what)
   return DistanceSource(array.astype(np.float32), of, what)

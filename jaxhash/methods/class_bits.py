@@ -82,10 +82,7 @@ def class_bits(num_bits: int) -> HashMethod:
     step: jax.Array,
   ) -> tuple[jax.Array, Aux]:
     del key, step
-    num_classes = len(variables.params['classifier']['bias'])
-    features = _common.zero_unlabelled(
-      outputs.features, batch['labels'], num_classes
-    )
+    features = _common.zero_unlabelled(outputs.features, batch['labels'])
     scores = feature_scores(variables, outputs._replace(features=features))
     value = classification_loss(scores, batch['labels'])
     metrics = {

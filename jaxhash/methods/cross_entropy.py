@@ -63,9 +63,7 @@ def cross_entropy(num_bits: int) -> HashMethod:
   ) -> tuple[jax.Array, Aux]:
     del key, step
     classifier = variables.params['classifier']
-    logits = _common.zero_unlabelled(
-      outputs.logits, batch['labels'], len(classifier['bias'])
-    )
+    logits = _common.zero_unlabelled(outputs.logits, batch['labels'])
     scores = _common.classify(classifier, logits)
     value = classification_loss(scores, batch['labels'])
     metrics = {

@@ -42,7 +42,11 @@ import jax.numpy as jnp
 from jaxhash._checks import check_int, check_not_negative
 from jaxhash.codewords.majority import tie_break
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
-from jaxhash.losses import central_similarity_loss, power_quantization_loss
+from jaxhash.losses import (
+  central_similarity_loss,
+  has_label,
+  power_quantization_loss,
+)
 from jaxhash.methods import _common
 from jaxhash.methods._codewords import Source, codeword_source
 
@@ -107,7 +111,7 @@ def csq(
     del key, step
     logits, labels = outputs.logits, batch['labels']
     words = variables.state['codewords']
-    where = _common.labelled(labels, len(words))
+    where = has_label(labels)
     codes = jnp.tanh(logits)
     targets = _common.target_codes(variables, labels)
     center = central_similarity_loss(logits, targets, where=where)

@@ -41,7 +41,7 @@ from jaxhash.core import (
   Variables,
   keep_state,
 )
-from jaxhash.losses import multi_hot, polarization_loss
+from jaxhash.losses import has_label, multi_hot, polarization_loss
 from jaxhash.methods import _common
 from jaxhash.methods._codewords import Source, codeword_source
 
@@ -116,7 +116,7 @@ def dpn(
       logits,
       _common.target_codes(variables, labels),
       margin=margin,
-      where=_common.labelled(labels, len(words)),
+      where=has_label(labels),
     )
     metrics = {'loss': value, **_common.code_metrics(logits, words, labels)}
     return value, Aux(metrics)
@@ -135,7 +135,7 @@ def dpn(
     words = state['codewords']
     labels = batch['labels']
     own = multi_hot(labels, len(words)).astype(jnp.float32)
-    logits = _common.zero_unlabelled(outputs.logits, labels, len(words))
+    logits = _common.zero_unlabelled(outputs.logits, labels)
     sums = state['sums'] + own.T @ logits.astype(jnp.float32)
     # A class that was not seen has sums of 0 and keeps its target.
     moved = jnp.where(sums == 0, words, codes_from_logits(sums))

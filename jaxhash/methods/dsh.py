@@ -56,7 +56,7 @@ def dsh(
     self_pairs: whether each row is compared with itself, too.
 
   Returns:
-    The method; with a bank its `state` has `codes` `[num_train, num_bits]`.
+    The method; with a bank its `state` has the last codes of all train rows.
 
   Raises:
     ValueError: a hyper-parameter is out of its range.

@@ -28,7 +28,11 @@ import jax.numpy as jnp
 from jaxhash._checks import check_int, check_not_negative
 from jaxhash.binarize import straight_through
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
-from jaxhash.losses import classification_loss, power_quantization_loss
+from jaxhash.losses import (
+  classification_loss,
+  has_label,
+  power_quantization_loss,
+)
 from jaxhash.methods import _common
 
 __all__ = ['greedyhash']
@@ -76,14 +80,11 @@ def greedyhash(num_bits: int, *, penalty_weight: float = 0.1) -> HashMethod:
   ) -> tuple[jax.Array, Aux]:
     del key, step
     labels, classifier = batch['labels'], variables.params['classifier']
-    num_classes = len(classifier['bias'])
-    logits = _common.zero_unlabelled(outputs.logits, labels, num_classes)
+    logits = _common.zero_unlabelled(outputs.logits, labels)
     logits = logits.astype(jnp.float32)
     scores = _common.classify(classifier, straight_through(logits))
     classification = classification_loss(scores, labels)
-    penalty = power_quantization_loss(
-      logits, power=3, where=_common.labelled(labels, num_classes)
-    )
+    penalty = power_quantization_loss(logits, power=3, where=has_label(labels))
     value = classification + penalty_weight * penalty
     metrics = {
       'loss': value,

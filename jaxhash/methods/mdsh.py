@@ -50,11 +50,13 @@ from jaxhash.core import (
 from jaxhash.losses import (
   codeword_cosines,
   cosine_one_vs_rest_loss,
+  has_label,
   power_quantization_loss,
+  safe_reduce,
 )
 from jaxhash.methods import _common
+from jaxhash.methods._bank import Bank, empty_bank, pairs_with, written
 from jaxhash.methods._codewords import Source, codeword_source
-from jaxhash.similarity import relevance
 
 __all__ = ['mdsh']
 
@@ -85,8 +87,7 @@ def mdsh(
 
   Returns:
     The method; its `state` has the codewords, int8 `[classes, num_bits]`, and
-    the bank: labels and last codes of all train rows, zeros before a row is
-    seen.
+    the bank: the last codes of all train rows.
 
   Raises:
     ValueError: a hyper-parameter is out of its range; at `init`, there are no
@@ -97,7 +98,7 @@ def mdsh(
     >>> logits = jax.ShapeDtypeStruct((4, 16), jnp.float32)
     >>> info = Info(None, Outputs(logits, logits), 10, jnp.zeros(100, int))
     >>> variables = method.init(jax.random.key(0), info)
-    >>> variables.state['bank'].shape
+    >>> variables.state['bank']['codes'].shape
     (100, 16)
   """
   check_int('num_bits', num_bits, 1)
@@ -108,10 +109,9 @@ def mdsh(
   source = codeword_source(codewords, num_bits)
 
   def init(key: jax.Array, info: Info) -> Variables:
-    state = {'codewords': source(key, info.num_classes)}
+    state: PyTree = {'codewords': source(key, info.num_classes)}
     if pair_weight:
-      state['labels'] = jnp.asarray(info.labels)
-      state['bank'] = jnp.zeros((len(info.labels), num_bits), jnp.float32)
+      state['bank'] = empty_bank(info, num_bits)
     return Variables(state=state)
 
   def loss(
@@ -124,10 +124,8 @@ def mdsh(
   ) -> tuple[jax.Array, Aux]:
     del key
     labels, state = batch['labels'], variables.state
-    num_classes = len(state['codewords'])
-    where = _common.labelled(labels, num_classes)
-    # Rows without a label stay out of the bank, too.
-    logits = _common.zero_unlabelled(outputs.logits, labels, num_classes)
+    where = has_label(labels)
+    logits = _common.zero_unlabelled(outputs.logits, labels)
     codes = jnp.tanh(logits.astype(jnp.float32))
     center = cosine_one_vs_rest_loss(
       codes, state['codewords'], labels, scale=math.sqrt(num_bits)
@@ -145,7 +143,7 @@ def mdsh(
       pair = jax.lax.cond(
         step < pair_from_step,
         lambda: jnp.zeros_like(center),
-        lambda: _pair_loss(codes, labels, state['bank'], state['labels']),
+        lambda: _pair_loss(codes, labels, state['bank']),
       )
       value = value + pair_weight * pair
       metrics['pair_loss'] = pair
@@ -164,7 +162,8 @@ def mdsh(
     state = variables.state
     if not pair_weight:
       return state
-    bank = state['bank'].at[batch['index']].set(aux.arrays)
+    bank = state['bank']
+    bank = written(bank, aux.arrays, batch['labels'], batch['index'])
     return {**state, 'bank': bank}
 
   return HashMethod(
@@ -177,14 +176,9 @@ def mdsh(
 
 
 def _pair_loss(
-  codes: Float[Array, 'batch bits'],
-  labels: Array,
-  bank: Float[Array, 'train bits'],
-  bank_labels: Array,
+  codes: Float[Array, 'batch bits'], labels: Array, bank: Bank
 ) -> Float[Array, '']:
   """Draws each row to the last codes of the train rows that share a label."""
-  seen = (bank != 0).any(axis=-1)
-  alike = relevance(labels, bank_labels) & seen[None]
-  away = jax.nn.softplus((1 - codeword_cosines(codes, bank)) / 2)
-  count = jnp.maximum(alike.sum(), 1).astype(away.dtype)
-  return jnp.where(alike, away, 0.0).sum() / count
+  similarity, where = pairs_with(bank, labels)
+  away = jax.nn.softplus((1 - codeword_cosines(codes, bank['codes'])) / 2)
+  return safe_reduce(away, where & (similarity > 0))

@@ -43,6 +43,7 @@ from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
 from jaxhash.losses import (
   cosine_margin_loss,
   cosine_quantization_loss,
+  has_label,
   power_quantization_loss,
 )
 from jaxhash.methods import _common
@@ -127,7 +128,7 @@ def orthohash(
       margin=margin,
       angular=angular,
     )
-    where = _common.labelled(labels, len(words))
+    where = has_label(labels)
     if quantization == 'cosine':
       error = cosine_quantization_loss(logits, where=where)
     else:

@@ -270,10 +270,12 @@ def test_defaults_are_those_of_the_authors():
   np.testing.assert_allclose(found, expected[0], rtol=1e-4)
   problem = make_problem(make('mdsh'))
   full = make('mdsh', pair_weight=1.0, quantization_weight=1e-4)
-  seen = np.asarray(jax.random.normal(KEY, (20, BITS)))
-  variables = problem[0]._replace(
-    state={**problem[0].state, 'bank': jnp.asarray(seen)}
-  )
+  bank = {
+    **problem[0].state['bank'],
+    'codes': jax.random.normal(KEY, (20, BITS)),
+    'seen': jnp.ones(20, bool),
+  }
+  variables = problem[0]._replace(state={**problem[0].state, 'bank': bank})
   np.testing.assert_array_equal(
     loss_of(make('mdsh'), (variables, *problem[1:]))[0],
     loss_of(full, (variables, *problem[1:]))[0],
@@ -388,12 +390,12 @@ def test_mdsh(multi):
   state = method.update(
     variables, outputs, aux, batch, key=KEY, step=jnp.int32(0)
   )
-  bank = np.asarray(state['bank'])
+  bank = np.asarray(state['bank']['codes'])
   np.testing.assert_allclose(bank[rows], codes[rows], rtol=1e-6)
   assert not np.delete(bank, rows, axis=0).any()
   # Another batch, of rows 4, 5, ..., sees the first seven in the bank.
   variables = variables._replace(state=state)
-  all_labels = np.asarray(state['labels'])
+  all_labels = np.asarray(state['bank']['labels'])
   index = jnp.arange(4, 4 + ROWS, dtype=jnp.int32)
   batch = {'labels': jnp.asarray(all_labels)[index], 'index': index}
   pairs = []

@@ -66,7 +66,7 @@ def test_loss_under_transformations(name):
   variables, outputs, batch = make_problem(method)
 
   def loss(logits, step=STEP):
-    full = outputs._replace(logits=logits)
+    full = outputs._replace(logits=jnp.asarray(logits))
     return method.loss(variables, full, batch, key=KEY, step=step)[0]
 
   logits = outputs.logits
@@ -92,8 +92,9 @@ def test_training_brings_similar_codes_together(name):
   variables, outputs, batch = make_problem(method)
   logits, batch = outputs.logits, {**batch, 'labels': batch['labels'] % 2}
   if 'bank' in name:
-    state = {**variables.state, 'labels': variables.state['labels'] % 2}
-    variables = variables._replace(state=state)
+    bank = variables.state['bank']
+    bank = {**bank, 'labels': bank['labels'] % 2}
+    variables = variables._replace(state={'bank': bank})
   pairs = losses.label_pairs(batch['labels'])
 
   @jax.jit
@@ -194,13 +195,14 @@ def test_the_batch_with_itself(name, multi, self_pairs):
 def test_the_batch_with_all_rows_that_were_seen(name):
   method = MAKE[f'{name}_bank']()
   variables, _, batch = make_problem(method, train=20)
-  labels = np.asarray(variables.state['labels'])
+  every = variables.state['bank']['labels']
+  labels = np.asarray(every)
   seen = {}
   for step, index in enumerate(([0, 1, 2, 3], [3, 7, 8, 9], [0, 2, 12, 19])):
     logits = jax.random.normal(jax.random.key(step), (len(index), BITS))
     batch = {
       'index': jnp.array(index, jnp.int32),
-      'labels': variables.state['labels'][jnp.array(index)],
+      'labels': every[jnp.array(index)],
     }
     outputs, now = Outputs(logits, logits), jnp.int32(100 * step)
     value, aux = method.loss(variables, outputs, batch, key=None, step=now)
@@ -219,8 +221,9 @@ def test_the_batch_with_all_rows_that_were_seen(name):
   assert 1 not in seen  # has no label
   expected = np.zeros((20, BITS))
   expected[others] = v
-  np.testing.assert_allclose(variables.state['codes'], expected, rtol=1e-5)
-  np.testing.assert_array_equal(np.flatnonzero(variables.state['seen']), others)
+  bank = variables.state['bank']
+  np.testing.assert_allclose(bank['codes'], expected, rtol=1e-5)
+  np.testing.assert_array_equal(np.flatnonzero(bank['seen']), others)
 
 
 def test_the_bank_has_no_gradient_to_the_rows_of_the_batch():

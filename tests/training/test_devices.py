@@ -8,14 +8,13 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxhash import training
-from tests.method_suite import experiment_of
+from tests.method_suite import FLAT, experiment_of
 
 DEVICES = 4
 STEPS = 3
 pytestmark = pytest.mark.skipif(
   jax.device_count() < DEVICES, reason='needs four devices'
 )
-FLAT = {'similarity': 'labels', 'kl_weight': 0.1}
 METHODS = {
   'dpsh': {},
   'dpsh_bank': {'bank': True},
