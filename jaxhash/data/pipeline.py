@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhash._checks import check_int
 from jaxhash.core import Batch, PyTree
 from jaxhash.data.augment import augment as augment_inputs
+from jaxhash.data.normalize import NORMALIZE, preprocess, statistics
 from jaxhash.data.sampler import (
   Sampler,
   class_sampler,
   epoch_sampler,
+  round_sampler,
   semi_supervised_sampler,
 )
 from jaxhash.data.types import Dataset, Pipeline, Split
 
 __all__ = ['make_pipeline', 'visible_labels']
-
-BLOCK_ROWS = 16384  # at a time while the statistics are computed,
-BLOCK_VALUES = 2**24  # or fewer: 128 MiB of float64
-NORMALIZE = ('channel', 'scalar', 'l2', 'none')
 
 
 def make_pipeline(
@@ -39,6 +38,8 @@ def make_pipeline(
   views: int = 1,
   num_labelled_per_batch: int | None = None,
   rows_per_class: int | None = None,
+  rows_per_round: int | None = None,
+  epochs_per_round: int = 1,
   device_limit_bytes: int = 2**31,
 ) -> Pipeline:
   """Makes the batches of a run.
@@ -53,13 +54,20 @@ def make_pipeline(
       for each, over one standard deviation for all), `l2` (rows of unit
       length) or `none`. uint8 becomes [0, 1] first.
     augment: arguments of `augment`; nothing by default.
-    views: independent augmentations of each row, view-major.
+    views: of each row, view-major: those that the data set has, if it has
+      some, or else as many times the row itself; each is augmented by a key
+      of its own.
     num_labelled_per_batch: in a split with hidden labels, the rows of each
       batch that have one; None draws all rows alike.
     rows_per_class: rows of the same class that come together in a batch, for
       losses on pairs of many classes; None draws all rows alike. The sampler
       then has passes of its own, without what is left of a class; an epoch is
       still as many steps as there are whole batches of train rows.
+    rows_per_round: train on a part of so many rows at a time, another one in
+      each round, see `sampler.round_sampler`; None takes all rows.
+    epochs_per_round: passes over these rows before a method that learns codes
+      in closed form takes that step. Steps after the last whole round train the
+      network alone.
     device_limit_bytes: train rows up to this size live on the device; larger
       ones are read by grain, ahead of the step, in the same order.
 
@@ -84,45 +92,57 @@ def make_pipeline(
     raise ValueError(
       f'unknown normalize {normalize!r}; known: {", ".join(NORMALIZE)}'
     )
-  if views < 1:
-    raise ValueError(f'views must be at least 1, got {views}')
+  check_int('views', views, 1)
+  check_int('epochs_per_round', epochs_per_round, 1)
+  if rows_per_round is not None:
+    check_int('rows_per_round', rows_per_round, 1)
   _check_augment(dict(augment or {}), (batch_size, *dataset.inputs.shape[1:]))
   labels = visible_labels(dataset, split)
   labelled = None
   if split.labelled is not None:
     labelled = np.isin(split.train, split.labelled)
   sampler = _sampler(
-    labels, labelled, batch_size, seed, num_labelled_per_batch, rows_per_class
+    labels,
+    labelled,
+    batch_size,
+    seed,
+    num_labelled_per_batch,
+    rows_per_class,
+    rows_per_round,
+    epochs_per_round,
+  )
+  stored = views > 1 and dataset.views is not None
+  rows = (
+    _view_rows(dataset, split, views) if stored else _train_rows(dataset, split)
   )
   row_bytes = int(np.prod(dataset.inputs.shape[1:], initial=1)) * (
-    dataset.inputs.dtype.itemsize
+    dataset.inputs.dtype.itemsize * (views if stored else 1)
   )
   resident = len(labels) * row_bytes <= device_limit_bytes
   data: dict[str, Any] = {
     'labels': jnp.asarray(labels),
-    'statistics': _statistics(dataset, split.train, normalize),
+    'statistics': statistics(dataset, split.train, normalize),
   }
   if labelled is not None:
     data['labelled'] = jnp.asarray(labelled)
   if resident:
-    data['inputs'] = jnp.asarray(np.asarray(dataset.inputs[split.train]))
+    data['inputs'] = jnp.asarray(rows(np.arange(len(labels))))
 
   def read(step: int) -> Batch:
     index = sampler(step)
-    if resident:
-      return {'index': index}
-    rows = np.asarray(dataset.inputs[split.train[index]])
-    return {'index': index, 'inputs': rows}
+    return (
+      {'index': index} if resident else {'index': index, 'inputs': rows(index)}
+    )
 
-  preprocess = functools.partial(_preprocess, normalize=normalize)
+  normalized = functools.partial(preprocess, normalize=normalize)
 
   def prepare(data: PyTree, batch: Batch, key: jax.Array) -> Batch:
     index = batch['index']
     raw = data['inputs'][index] if resident else batch['inputs']
-    inputs = preprocess(data, raw)
+    sources = [raw[:, v] if stored else raw for v in range(views)]
     seen = [
-      augment_inputs(inputs, view_key, **(augment or {}))
-      for view_key in jax.random.split(key, views)
+      augment_inputs(normalized(data, source), view_key, **(augment or {}))
+      for source, view_key in zip(sources, jax.random.split(key, views))
     ]
     prepared = {
       'index': index,
@@ -133,14 +153,51 @@ def make_pipeline(
       prepared['labelled'] = data['labelled'][index]
     return prepared
 
+  steps_per_epoch = (rows_per_round or len(labels)) // batch_size
   return Pipeline(
     data=data,
     batch=read if resident else _Ahead(read),
     prepare=prepare,
-    preprocess=preprocess,
+    preprocess=normalized,
     batch_size=batch_size,
     steps_per_epoch=len(labels) // batch_size,
+    rows_per_round=steps_per_epoch * batch_size,
+    steps_per_round=steps_per_epoch * epochs_per_round,
   )
+
+
+def _train_rows(
+  dataset: Dataset, split: Split
+) -> Callable[[np.ndarray], np.ndarray]:
+  """The inputs of train rows, by their positions in train."""
+  return lambda index: np.asarray(dataset.inputs[split.train[index]])
+
+
+def _view_rows(
+  dataset: Dataset, split: Split, views: int
+) -> Callable[[np.ndarray], np.ndarray]:
+  """The stored views of train rows, `[rows, views, ...]`."""
+  assert dataset.views is not None
+  inputs, rows = dataset.views
+  if views > inputs.shape[0]:
+    raise ValueError(
+      f'{dataset.name} has {inputs.shape[0]} views of a row, views asks for '
+      f'{views}'
+    )
+  without = np.setdiff1d(split.train, rows)
+  if len(without):
+    raise ValueError(
+      f'{dataset.name} has views of {len(rows)} rows; {len(without)} train '
+      f'rows are not among them, the first is {without[0]}: the protocol '
+      '"train_with_views" trains on those that are'
+    )
+  places = np.searchsorted(rows, split.train)
+
+  def read(index: np.ndarray) -> np.ndarray:
+    seen = [np.asarray(inputs[v][places[index]]) for v in range(views)]
+    return np.stack(seen, axis=1)
+
+  return read
 
 
 def visible_labels(dataset: Dataset, split: Split) -> np.ndarray:
@@ -163,12 +220,23 @@ def _sampler(
   seed: int,
   num_labelled_per_batch: int | None,
   rows_per_class: int | None,
+  rows_per_round: int | None,
+  epochs_per_round: int,
 ) -> Sampler:
   """The order of the rows that was asked for."""
   if labelled is None and num_labelled_per_batch is not None:
     raise ValueError(
       'num_labelled_per_batch is for a split with hidden labels; this one '
       'hides none'
+    )
+  if rows_per_round is not None:
+    if rows_per_class is not None or num_labelled_per_batch is not None:
+      raise ValueError(
+        'rows_per_round draws rows alike: it does not go together with '
+        'rows_per_class or num_labelled_per_batch'
+      )
+    return round_sampler(
+      len(labels), rows_per_round, epochs_per_round, batch_size, seed=seed
     )
   if rows_per_class is not None:
     if labelled is not None:
@@ -192,63 +260,6 @@ def _check_augment(options: dict[str, Any], shape: tuple[int, ...]) -> None:
   jax.eval_shape(
     functools.partial(augment_inputs, **options), inputs, jax.random.key(0)
   )
-
-
-def _statistics(
-  dataset: Dataset, rows: np.ndarray, normalize: str
-) -> dict[str, jax.Array]:
-  """Mean and reciprocal standard deviation of the last axis, float32.
-
-  Blocks are merged by their means and sums of squares about them (Chan et
-  al. 1979), which loses nothing where the mean is far from 0.
-  """
-  if normalize not in ('channel', 'scalar'):
-    return {}
-  row_values = int(np.prod(dataset.inputs.shape[1:]))
-  size = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, row_values)))
-  channels = dataset.inputs.shape[-1]
-  count, mean, square = 0, np.zeros(channels), np.zeros(channels)
-  for start in range(0, len(rows), size):
-    block = np.asarray(dataset.inputs[rows[start : start + size]])
-    values = block.reshape(-1, block.shape[-1]).astype(np.float64)
-    if block.dtype == np.uint8:
-      values /= 255
-    seen, count = count, count + len(values)
-    block_mean = values.mean(0)
-    difference = block_mean - mean
-    mean += difference * (len(values) / count)
-    values -= block_mean
-    square += np.square(values).sum(0)
-    square += np.square(difference) * (seen * len(values) / count)
-  variance = square / count
-  # A value that never changes but by rounding carries nothing: it becomes 0,
-  # not infinite.
-  variance[variance <= 1e-14 * np.square(mean)] = 0
-  if normalize == 'scalar':
-    variance = np.full_like(variance, variance.mean())
-  scale = 1 / np.sqrt(np.where(variance > 0, variance, 1.0))
-  return {
-    'mean': jnp.asarray(mean, jnp.float32),
-    'scale': jnp.asarray(scale, jnp.float32),
-  }
-
-
-def _preprocess(data: PyTree, raw: Any, *, normalize: str) -> jax.Array:
-  inputs = jnp.asarray(raw)
-  inputs = inputs.astype(jnp.float32) / (
-    255 if inputs.dtype == jnp.uint8 else 1
-  )
-  if normalize in ('channel', 'scalar'):
-    shape = (1,) * (inputs.ndim - 1) + (-1,)
-    mean, scale = (
-      data['statistics'][k].reshape(shape) for k in ('mean', 'scale')
-    )
-    return (inputs - mean) * scale
-  if normalize == 'l2':
-    axes = tuple(range(1, inputs.ndim))
-    norm = jnp.sqrt(jnp.square(inputs).sum(axes, keepdims=True))
-    return inputs / jnp.maximum(norm, 1e-12)
-  return inputs
 
 
 class _Ahead:

@@ -7,7 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ['class_sampler', 'epoch_sampler', 'semi_supervised_sampler']
+__all__ = [
+  'class_sampler',
+  'epoch_sampler',
+  'round_sampler',
+  'semi_supervised_sampler',
+]
 
 Sampler = Callable[[int], np.ndarray]
 
@@ -122,6 +127,72 @@ def class_sampler(
   def sampler(step: int) -> np.ndarray:
     chosen = groups(step)
     return groups_of(step // steps_per_epoch)[chosen].reshape(-1)
+
+  return sampler
+
+
+def round_sampler(
+  num_rows: int,
+  rows_per_round: int,
+  epochs_per_round: int,
+  batch_size: int,
+  *,
+  seed: int,
+) -> Sampler:
+  """Rounds of a few epochs over a part of the rows, another one in each.
+
+  For methods that learn codes of a large database by closed-form steps, each
+  of a sample of it (ADSH, SCHN).
+
+  Args:
+    num_rows: rows to draw from.
+    rows_per_round: rows of the part, drawn without repetition; a multiple of
+      `batch_size`.
+    epochs_per_round: how often each row of the part is seen in its round.
+    batch_size: rows of a batch.
+    seed: of the draws and permutations.
+
+  Returns:
+    `step -> positions`, int32 `[batch_size]`, without repetition.
+
+  Raises:
+    ValueError: a round has more rows than there are, is no multiple of a
+      batch, or has no epoch.
+
+  Example:
+    >>> sampler = round_sampler(100, 4, 2, 2, seed=0)
+    >>> first, second = (
+    ...   sorted(np.concatenate([sampler(s), sampler(s + 1)])) for s in (0, 2)
+    ... )
+    >>> first == second  # two epochs over the same four rows
+    True
+  """
+  if not 1 <= rows_per_round <= num_rows or rows_per_round % batch_size:
+    raise ValueError(
+      f'rows_per_round must be a multiple of batch_size {batch_size}, at most '
+      f'the {num_rows} rows there are, got {rows_per_round}'
+    )
+  if epochs_per_round < 1:
+    raise ValueError(
+      f'epochs_per_round must be at least 1, got {epochs_per_round}'
+    )
+  steps_per_epoch = rows_per_round // batch_size
+
+  @functools.lru_cache(maxsize=2)
+  def part(number: int) -> np.ndarray:
+    rng = np.random.default_rng((seed, number, rows_per_round))
+    return rng.permutation(num_rows)[:rows_per_round].astype(np.int32)
+
+  @functools.lru_cache(maxsize=2)
+  def permutation(epoch: int) -> np.ndarray:
+    rng = np.random.default_rng((seed, epoch))
+    return rng.permutation(part(epoch // epochs_per_round))
+
+  def sampler(step: int) -> np.ndarray:
+    if step < 0:
+      raise ValueError(f'step must be at least 0, got {step}')
+    epoch, batch = divmod(step, steps_per_epoch)
+    return permutation(epoch)[batch * batch_size :][:batch_size].copy()
 
   return sampler
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +127,8 @@ def data_digest(split: Split, dataset: Dataset) -> str:
 
   Returns:
     `split_digest`, a hyphen, and the same of the shape, the dtype and 256
-    evenly spread rows of the inputs: a change of others goes unnoticed.
+    evenly spread rows of the inputs, and of the views where there are any: a
+    change of others goes unnoticed.
 
   Example:
     >>> from jaxhash.data.sources.synthetic import clusters
@@ -136,14 +138,23 @@ def data_digest(split: Split, dataset: Dataset) -> str:
     >>> data_digest(split, a) == data_digest(split, b)
     False
   """
-  inputs = dataset.inputs
+  digest = hashlib.sha256()
+  _update(digest, dataset.inputs)
+  if dataset.views is not None:
+    digest.update(np.asarray(dataset.views.rows, '<i4').tobytes())
+    for view in dataset.views.inputs:
+      _update(digest, view)
+  labels = split_digest(split, dataset.labels)
+  return f'{labels}-{digest.hexdigest()[:12]}'
+
+
+def _update(digest: hashlib._Hash, inputs: Any) -> None:
+  """Adds shape, dtype and some rows of an array to a digest."""
   count = inputs.shape[0]
   rows = np.unique(np.linspace(0, count - 1, min(count, 256)).astype(int))
   sample = np.ascontiguousarray(inputs[rows])
-  digest = hashlib.sha256(f'{inputs.shape} {sample.dtype.str} '.encode())
+  digest.update(f'{inputs.shape} {sample.dtype.str} '.encode())
   digest.update(sample.tobytes())
-  labels = split_digest(split, dataset.labels)
-  return f'{labels}-{digest.hexdigest()[:12]}'
 
 
 def save_split(

@@ -9,7 +9,19 @@ import numpy as np
 
 from jaxhash.core import Batch, PyTree
 
-__all__ = ['Dataset', 'Pipeline', 'Split']
+__all__ = ['Dataset', 'Pipeline', 'Split', 'Views']
+
+
+class Views(NamedTuple):
+  """Augmentations of some rows that were computed before, say of features.
+
+  Attributes:
+    inputs: of the dtype of the data set's, `[views, rows, ...]`.
+    rows: the rows that they are of, int32, sorted, without repetition.
+  """
+
+  inputs: Any
+  rows: np.ndarray
 
 
 class Dataset(NamedTuple):
@@ -26,6 +38,7 @@ class Dataset(NamedTuple):
     num_official_train: rows before this one are the official train split, the
       others the official test split; None where there is no official split.
     ids: the user's own name of each row `[n]`, or None for the row numbers.
+    views: augmentations of rows for methods of several views, or None.
   """
 
   name: str
@@ -35,6 +48,7 @@ class Dataset(NamedTuple):
   class_names: tuple[str, ...]
   num_official_train: int | None = None
   ids: np.ndarray | None = None
+  views: Views | None = None
 
 
 class Split(NamedTuple):
@@ -78,6 +92,9 @@ class Pipeline(NamedTuple):
       `data['statistics']` alone.
     batch_size: rows in a batch.
     steps_per_epoch: whole batches in one pass over train.
+    rows_per_round: rows that train in a round, after which a method may have
+      a closed-form step; whole batches of them.
+    steps_per_round: steps of a round.
   """
 
   data: PyTree
@@ -86,3 +103,5 @@ class Pipeline(NamedTuple):
   preprocess: Callable[[PyTree, Any], Any]
   batch_size: int
   steps_per_epoch: int
+  rows_per_round: int
+  steps_per_round: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jaxhash import similarity
-from jaxhash.data.types import Dataset
+from jaxhash.data.types import Dataset, Views
 
 __all__ = ['check_dataset']
 
@@ -57,6 +57,8 @@ def check_dataset(dataset: Dataset) -> None:
       f'{name}: the official train part must be 1 to {len(labels)} rows, got '
       f'{official}'
     )
+  if dataset.views is not None:
+    _check_views(dataset, dataset.views)
   if len(inputs.shape) == 4:
     if inputs.dtype != np.uint8:
       raise ValueError(f'{name}: images must be uint8, got {inputs.dtype}')
@@ -69,3 +71,28 @@ def check_dataset(dataset: Dataset) -> None:
     raise ValueError(
       f'{name}: the features of row {rows[~finite][0]} are not finite'
     )
+
+
+def _check_views(dataset: Dataset, given: Views) -> None:
+  """Views are of rows that there are, and of the same kind as these."""
+  views, rows = given
+  wanted = (len(rows), *dataset.inputs.shape[1:])
+  if (
+    views.shape[1:] != wanted
+    or 0 in views.shape
+    or views.dtype != dataset.inputs.dtype
+  ):
+    raise ValueError(
+      f'{dataset.name}: views of {len(rows)} rows must not be empty, and be '
+      f'{dataset.inputs.dtype} [views, {", ".join(map(str, wanted))}], got '
+      f'{views.dtype} {list(views.shape)}'
+    )
+  count = len(dataset.labels)
+  if (np.diff(rows) <= 0).any() or rows.min() < 0 or rows.max() >= count:
+    raise ValueError(
+      f'{dataset.name}: the rows that have views must be some of the {count} '
+      'rows, sorted and without repetition'
+    )
+  sample = np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(int))
+  if not all(np.isfinite(np.asarray(view[sample])).all() for view in views):
+    raise ValueError(f'{dataset.name}: there are views that are not finite')

@@ -5,7 +5,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxhash import training
-from jaxhash.data import pipeline as pipeline_module
+from jaxhash.data import normalize
 from jaxhash.data.pipeline import make_pipeline
 from jaxhash.data.protocols.general import per_class
 from jaxhash.data.sources.synthetic import clusters, shapes
@@ -140,7 +140,7 @@ def test_a_mesh_of_four_gives_the_same_values():
   ('options', 'message'),
   [
     ({'normalize': 'whiten'}, "unknown normalize 'whiten'.*channel"),
-    ({'views': 0}, 'views must be at least 1'),
+    ({'views': 0}, 'views must be an int of at least 1'),
     ({'batch_size': 1000}, 'the 72 rows there are, got 1000'),
     ({'num_labelled_per_batch': 1}, 'hides none'),
     ({'rows_per_class': 3}, 'not a multiple of rows_per_class 3'),
@@ -177,7 +177,7 @@ def test_a_wrong_argument_is_refused_before_a_row_is_read():
 
 @pytest.mark.parametrize(('offset', 'size'), [(0, 1e-7), (1e4, 1), (-3, 1e3)])
 def test_statistics_of_blocks_at_any_scale(monkeypatch, offset, size):
-  monkeypatch.setattr(pipeline_module, 'BLOCK_ROWS', 7)
+  monkeypatch.setattr(normalize, 'BLOCK_ROWS', 7)
   dataset = clusters(num_classes=2, num_per_class=50)
   x = dataset.inputs.astype(np.float64) * size + offset
   dataset = dataset._replace(inputs=x.astype(np.float32))

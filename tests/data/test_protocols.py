@@ -38,13 +38,14 @@ def counts(dataset, rows):
   [
     ('cifar10_54000', {}, (5000, 1000, 1000, 54000)),
     ('cifar10_i', {}, (5000, 1000, 1000, 59000)),
+    ('cifar10_i_database', {}, (59000, 0, 1000, 59000)),
     ('cifar10_ii', {}, (50000, 0, 10000, 50000)),
     ('cifar10_ii', {'final_fit': False}, (45000, 5000, 10000, 50000)),
     ('cifar10_ii_pooled', {}, (50000, 0, 10000, 50000)),
     ('cifar10_ii_pooled', {'final_fit': False}, (45000, 5000, 10000, 50000)),
   ],
 )
-def test_the_four_of_cifar10(protocol, options, sizes):
+def test_those_of_cifar10(protocol, options, sizes):
   dataset = cifar_like()
   make = getattr(cifar10, protocol)
   split = make(dataset, seed=1, **options)
@@ -66,6 +67,16 @@ def test_the_four_of_cifar10(protocol, options, sizes):
     assert split_digest(other, dataset.labels) != split_digest(
       split, dataset.labels
     )
+
+
+def test_protocol_i_has_the_same_queries_whatever_trains():
+  dataset = cifar_like()
+  for seed in (0, 3):
+    a = cifar10.cifar10_i(dataset, seed=seed)
+    b = cifar10.cifar10_i_database(dataset, seed=seed)
+    np.testing.assert_array_equal(a.query, b.query)
+    np.testing.assert_array_equal(a.database, b.database)
+    np.testing.assert_array_equal(b.train, b.database)
 
 
 @settings(deadline=None, max_examples=40)

@@ -1,4 +1,4 @@
-"""The four protocols that papers call "CIFAR-10"."""
+"""The protocols that papers call "CIFAR-10"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import Any
 from jaxhash.data.protocols import general
 from jaxhash.data.types import Dataset, Split
 
-__all__ = ['cifar10_54000', 'cifar10_i', 'cifar10_ii', 'cifar10_ii_pooled']
+__all__ = [
+  'cifar10_54000',
+  'cifar10_i',
+  'cifar10_i_database',
+  'cifar10_ii',
+  'cifar10_ii_pooled',
+]
 
 NUM_ROWS = 60000
 
@@ -89,6 +95,37 @@ def cifar10_i(
     num_train=500,
     num_val=100,
     num_labelled=num_labelled,
+  )
+
+
+def cifar10_i_database(dataset: Dataset, *, seed: int = 0) -> Split:
+  """Protocol I where the whole database trains, its labels known.
+
+  What papers of methods that learn database codes directly do (ADSH, SCHN):
+  the queries and the database of `cifar10_i` of the same seed, but 59,000
+  labels where that has 5,000. There is no val.
+
+  Args:
+    dataset: CIFAR-10 or features of it, 60,000 rows.
+    seed: of the draw.
+
+  Returns:
+    The split.
+
+  Raises:
+    ValueError: the set has not CIFAR-10's 60,000 rows of 10 classes.
+
+  Example:
+    >>> import numpy as np
+    >>> labels = np.arange(60000, dtype=np.int32) % 10
+    >>> names = tuple('0123456789')
+    >>> data = Dataset('cifar10', labels[:, None], labels, 10, names, 50000)
+    >>> split = cifar10_i_database(data)
+    >>> (split.query == cifar10_i(data).query).all(), len(split.train)
+    (np.True_, 59000)
+  """
+  return _per_class(
+    'cifar10_i_database', dataset, seed=seed, num_query=100, num_train=5900
   )
 
 

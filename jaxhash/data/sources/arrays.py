@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from jaxhash.data.types import Dataset
+from jaxhash.data.types import Dataset, Views
 from jaxhash.data.validate import check_dataset
 
 __all__ = ['arrays']
 
 KINDS = ('inputs', 'images', 'features')
 PARTS = ('train', 'val', 'test')
+MOST_ROWS = 2**31 - 1  # rows are int32
 MAX_CLASSES = 2**24  # more is a row's id or a hash taken for a label
 
 
@@ -23,8 +24,10 @@ def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
   Either `inputs.npy` and `labels.npy`, or a pair for each of `train` and
   `test`, as `train_inputs.npy` and `train_labels.npy`. `val` may stand for
   `test`, as in sets whose test labels are not public, and `images` or
-  `features` for `inputs`. Optional: `ids.npy` (names of the rows) and
-  `class_names.txt` (one a line).
+  `features` for `inputs`. Optional: `ids.npy` (names of the rows),
+  `class_names.txt` (one a line), and `views.npy`, augmentations that were
+  computed before, `[views, rows, ...]`, with `view_rows.npy`, the rows that
+  they are of, int `[rows]`, where these are not the first ones.
 
   Args:
     folder: where the files are.
@@ -84,9 +87,40 @@ def arrays(*, folder: str, memory_map: bool = True) -> Dataset:
     class_names=class_names,
     num_official_train=len(inputs[0]) if 'train' in pairs else None,
     ids=_load(ids, memory_map=False) if ids.exists() else None,
+    views=_views(path, memory_map),
   )
   check_dataset(dataset)
   return dataset
+
+
+def _views(path: pathlib.Path, memory_map: bool) -> Views | None:
+  """The stored views of a folder, by rising row."""
+  file, rows_file = path / 'views.npy', path / 'view_rows.npy'
+  if not file.exists():
+    return None
+  inputs = _load(file, memory_map)
+  if inputs.ndim < 3:
+    raise ValueError(
+      f'{file} must be [views, rows, ...], got {list(inputs.shape)}'
+    )
+  if not rows_file.exists():
+    return Views(inputs, np.arange(inputs.shape[1], dtype=np.int32))
+  rows = _load(rows_file, memory_map=False)
+  if rows.shape != inputs.shape[1:2] or rows.dtype.kind not in 'iu':
+    raise ValueError(
+      f'{rows_file} must be int [{inputs.shape[1]}], a row of the data set for '
+      f'each that {file.name} has views of, got {rows.dtype} '
+      f'{list(rows.shape)}'
+    )
+  order = np.argsort(rows, kind='stable')
+  if (order != np.arange(len(order))).any():
+    inputs = np.asarray(inputs)[:, order]
+  if rows.size and (rows.min() < 0 or rows.max() > MOST_ROWS):
+    raise ValueError(
+      f'{rows_file} must have rows of the data set, got {rows.min()} to '
+      f'{rows.max()}'
+    )
+  return Views(inputs, rows[order].astype(np.int32))
 
 
 class _Joined:
