@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int8, UInt8
 
 from jaxhash._checks import check_int, check_not_negative
@@ -13,6 +15,7 @@ from jaxhash._checks import check_int, check_not_negative
 __all__ = [
   'codes_from_logits',
   'continuation_schedule',
+  'half_sign',
   'pack',
   'straight_through',
   'unpack',
@@ -55,6 +58,69 @@ def straight_through(
   """
   codes = codes_from_logits(logits).astype(logits.dtype)
   return logits + jax.lax.stop_gradient(codes - logits)
+
+
+def half_sign(
+  logits: Float[Array, 'batch bits'], *, gamma: float = 6.0
+) -> Float[Array, 'batch bits']:
+  r"""BiHalf: in each bit the greater half of a batch is +1, the other -1.
+
+  .. math:: \frac{\partial L}{\partial U} := \frac{\partial L}{\partial B} +
+    \gamma \frac{U - B}{N K}
+
+  So a bit has the greatest entropy that it can have, in each batch. Backwards
+  the layer is the identity, and adds the gradient of a quantization term of
+  its own, whatever the loss is and however it is weighed. It is for training:
+  codes of queries and of the database are `codes_from_logits`.
+
+  Args:
+    logits: U, real-valued codes, `[batch, bits]`; the batch is that of one
+      device under `jax.shard_map` or `jax.pmap`.
+    gamma: what draws the logits to their codes, at least 0.
+
+  Returns:
+    B, -1/+1 in the dtype of the logits. Of equal logits the first are +1. Of
+    an odd number of rows the middle one is -1, as in the authors' code, so
+    that the sum of a bit is -1, else 0. It has no forward-mode derivative.
+
+  Raises:
+    ValueError: `gamma` is negative.
+
+  Example:
+    >>> half_sign(jnp.array([[0.3], [0.9], [0.1], [-0.4]])).ravel().tolist()
+    [1.0, 1.0, -1.0, -1.0]
+
+  Source: Li and van Gemert, "Deep Unsupervised Image Hashing by Maximizing Bit
+  Entropy", AAAI 2021, and the authors' code.
+  """
+  check_not_negative(gamma=gamma)
+  return _half_sign(logits, gamma)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _half_sign(logits: Array, gamma: float) -> Array:
+  order = jnp.argsort(logits, axis=0, descending=True, stable=True)
+  upper = jnp.argsort(order, axis=0) < len(logits) // 2
+  return jnp.where(upper, 1, -1).astype(logits.dtype)
+
+
+def _half_sign_forward(
+  logits: Array, gamma: float
+) -> tuple[Array, tuple[Array, Array]]:
+  codes = _half_sign(logits, gamma)
+  return codes, (logits, codes)
+
+
+def _half_sign_backward(
+  gamma: float, saved: tuple[Array, Array], gradient: Array
+) -> tuple[Array]:
+  dtype = np.result_type(gradient.dtype, np.float32)
+  logits, codes, g = (a.astype(dtype) for a in (*saved, gradient))
+  g = g + gamma / max(codes.size, 1) * (logits - codes)
+  return (g.astype(gradient.dtype),)
+
+
+_half_sign.defvjp(_half_sign_forward, _half_sign_backward)
 
 
 def continuation_schedule(

@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,10 +8,20 @@ import pytest
 from jaxhash.binarize import (
   codes_from_logits,
   continuation_schedule,
+  half_sign,
   pack,
   straight_through,
   unpack,
 )
+from tests.oracles import unsupervised as oracle
+
+HALF_LOGITS = jnp.array([[0.3, -1], [0.9, -0.2], [0.1, 0.5], [-0.4, 0.6]])
+HALF_CODES = jnp.array([[1.0, -1], [1, -1], [-1, 1], [-1, 1]])
+
+
+def pulled(logits, weights, **options):
+  """The gradient of a weighted sum of the codes of the halves."""
+  return jax.grad(lambda x: (weights * half_sign(x, **options)).sum())(logits)
 
 
 def test_codes_are_never_zero():
@@ -28,6 +40,87 @@ def test_straight_through(dtype):
   np.testing.assert_allclose(codes.astype(jnp.float32), [[1, -1, 1]], atol=1e-2)
   gradient = jax.grad(lambda x: (weights * straight_through(x)).sum())(logits)
   np.testing.assert_array_equal(gradient, weights)
+
+
+def test_known_values_of_the_half_sign():
+  np.testing.assert_array_equal(half_sign(HALF_LOGITS), HALF_CODES)
+  added = [[-0.525, 0], [-0.075, 0.6], [0.825, -0.375], [0.45, -0.3]]
+  np.testing.assert_allclose(
+    pulled(HALF_LOGITS, jnp.zeros((4, 2))), added, rtol=1e-6
+  )
+
+
+@pytest.mark.parametrize('rows', [1, 2, 5, 8])
+@pytest.mark.parametrize('step', [jax.jit, lambda fn: fn])
+def test_half_sign_is_that_of_a_loop(rows, step):
+  rng = np.random.default_rng(rows)
+  logits = rng.normal(size=(rows, 6)).astype(np.float32)
+  codes = step(half_sign)(jnp.asarray(logits))
+  np.testing.assert_array_equal(codes, oracle.half_sign(logits))
+  # Of an odd number the middle row is -1.
+  np.testing.assert_array_equal(codes.sum(axis=0), np.full(6, -(rows % 2)))
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'float16'])
+def test_half_sign_of_equal_logits_is_that_of_the_first(dtype):
+  rng = np.random.default_rng(0)
+  ties = rng.integers(-1, 2, (9, 20))
+  codes = half_sign(jnp.asarray(ties, dtype))
+  assert codes.dtype == dtype
+  np.testing.assert_array_equal(codes, oracle.half_sign(ties))
+  same = half_sign(jnp.zeros((4, 1), dtype))
+  np.testing.assert_array_equal(same, [[1], [1], [-1], [-1]])
+  signed = half_sign(jnp.array([[-0.0], [0.0], [-0.0], [0.0]], dtype))
+  np.testing.assert_array_equal(signed, [[1], [1], [-1], [-1]])
+
+
+@pytest.mark.parametrize('gamma', [0.0, 1.0, 6.0])
+def test_gradient_of_the_half_sign(gamma):
+  weights = jnp.arange(8.0).reshape(4, 2)
+  expected = weights + gamma * (HALF_LOGITS - HALF_CODES) / HALF_LOGITS.size
+  for gradient in (
+    pulled(HALF_LOGITS, weights, gamma=gamma),
+    jax.jit(functools.partial(pulled, gamma=gamma))(HALF_LOGITS, weights),
+  ):
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+def test_what_the_half_sign_adds_is_not_scaled_by_the_loss():
+  weights = jnp.arange(8.0).reshape(4, 2)
+  once, twice = (pulled(HALF_LOGITS, k * weights) for k in (1, 2))
+  np.testing.assert_allclose(twice - once, weights, atol=1e-6)
+
+
+def test_half_sign_in_bfloat16():
+  rng = np.random.default_rng(0)
+  logits = jnp.asarray(rng.normal(size=(64, 12)), jnp.bfloat16)
+  weights = jnp.asarray(rng.normal(size=(64, 12)), jnp.bfloat16)
+  gradient = pulled(logits, weights)
+  exact = pulled(logits.astype(jnp.float32), weights.astype(jnp.float32))
+  assert gradient.dtype == jnp.bfloat16
+  np.testing.assert_allclose(gradient.astype(jnp.float32), exact, rtol=4e-3)
+
+
+def test_vmap_of_the_half_sign_is_a_loop():
+  rng = np.random.default_rng(0)
+  logits = jnp.asarray(rng.normal(size=(3, 4, 5)), jnp.float32)
+  weights = jnp.asarray(rng.normal(size=(3, 4, 5)), jnp.float32)
+  for fn, inputs in ((half_sign, [logits]), (pulled, [logits, weights])):
+    expected = jnp.stack([fn(*(a[i] for a in inputs)) for i in range(3)])
+    np.testing.assert_allclose(jax.vmap(fn)(*inputs), expected, rtol=1e-6)
+
+
+def test_half_sign_draws_logits_to_their_codes():
+  # Nothing else has a gradient here.
+  logits = HALF_LOGITS
+  for _ in range(50):
+    logits -= 0.5 * pulled(logits, jnp.zeros((4, 2)))
+  np.testing.assert_allclose(logits, HALF_CODES, atol=1e-3)
+
+
+def test_half_sign_refuses():
+  with pytest.raises(ValueError, match='gamma must be at least 0'):
+    half_sign(HALF_LOGITS, gamma=-1.0)
 
 
 @pytest.mark.parametrize('bits', [1, 7, 8, 9, 32, 40])

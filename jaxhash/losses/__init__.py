@@ -1,6 +1,7 @@
 """Losses: pure functions on arrays."""
 
 from jaxhash.losses.classification import classification_loss
+from jaxhash.losses.contrastive import bernoulli_kl_loss, nt_xent_loss
 from jaxhash.losses.distances import (
   inner_products,
   l1_distances,
@@ -34,12 +35,22 @@ from jaxhash.losses.relational import (
   nearest_neighbor_kl_loss,
   relative_distance_loss,
 )
+from jaxhash.losses.structure import (
+  cosine_distances,
+  distance_structure,
+  paired_cosine_loss,
+  structure_loss,
+)
 from jaxhash.losses.targets import central_similarity_loss, polarization_loss
-from jaxhash.losses.triplet import triplet_likelihood_loss
+from jaxhash.losses.triplet import (
+  triplet_likelihood_loss,
+  weighted_triplet_hinge_loss,
+)
 
 __all__ = [
   'Pairs',
   'balance_weights',
+  'bernoulli_kl_loss',
   'bit_variance_loss',
   'cauchy_cross_entropy_loss',
   'cauchy_quantization_loss',
@@ -47,9 +58,11 @@ __all__ = [
   'classification_loss',
   'codeword_cosines',
   'codeword_scores',
+  'cosine_distances',
   'cosine_margin_loss',
   'cosine_one_vs_rest_loss',
   'cosine_quantization_loss',
+  'distance_structure',
   'hardest_negative_hinge_loss',
   'has_label',
   'inner_products',
@@ -58,6 +71,8 @@ __all__ = [
   'log_cosh_quantization_loss',
   'multi_hot',
   'nearest_neighbor_kl_loss',
+  'nt_xent_loss',
+  'paired_cosine_loss',
   'pairwise_hinge_loss',
   'pairwise_likelihood_loss',
   'polarization_loss',
@@ -68,5 +83,7 @@ __all__ = [
   'safe_reduce',
   'soft_hamming_distances',
   'squared_distances',
+  'structure_loss',
   'triplet_likelihood_loss',
+  'weighted_triplet_hinge_loss',
 ]

@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaxhash._checks import check_positive
 from jaxhash.losses._pairs import pair_rows
+from jaxhash.losses._rows import check_rows, to_float32, zero_outside
 from jaxhash.losses.distances import inner_products
 from jaxhash.losses.reduce import safe_reduce
 
-__all__ = ['triplet_likelihood_loss']
+__all__ = ['triplet_likelihood_loss', 'weighted_triplet_hinge_loss']
 
 
 def triplet_likelihood_loss(
@@ -77,3 +79,71 @@ def triplet_likelihood_loss(
   number = triplets.sum(axis=(1, 2))
   losses = losses / jnp.maximum(number, 1).astype(losses.dtype)
   return safe_reduce(losses, number > 0, reduce_fn, axis_name=axis_name)
+
+
+def weighted_triplet_hinge_loss(
+  anchors: Float[Array, 'batch dims'],
+  positives: Float[Array, 'batch dims'],
+  negatives: Float[Array, 'batch dims'],
+  weights: Float[Array, 'batch'] | None = None,
+  *,
+  margin: float,
+  where: Bool[Array, 'batch'] | None = None,
+  reduce_fn: Callable[..., Array] | None = jnp.mean,
+) -> Float[Array, '...']:
+  r"""DeepQuan (RECONSTRUCTION): the positive is nearer, by a margin.
+
+  .. math:: \ell_i = w_i \left[ m + \|a_i - p_i\|^2 - \|a_i - n_i\|^2
+    \right]_+
+
+  Row i of the three arrays is one triplet. Neither a rotation nor an offset of
+  all of them changes the value; a scale does, so that a margin means nothing
+  without the scale of the rows. The mean is over triplets, whatever they weigh.
+
+  Args:
+    anchors: a, real-valued codes or features, `[batch, dims]`.
+    positives: p, similar to the anchors, `[batch, dims]`.
+    negatives: n, not similar to them, `[batch, dims]`.
+    weights: w, at least 0, `[batch]`; None: 1.
+    margin: m, above 0, in the unit of a squared distance.
+    where: which triplets count, bool `[batch]`; None means all.
+    reduce_fn: as for `safe_reduce`; None gives `[batch]`.
+
+  Returns:
+    A scalar, or `[batch]`; float32 (float64 where the anchors are).
+
+  Raises:
+    ValueError: the shapes do not agree, or the margin is not above 0.
+
+  Example:
+    >>> anchors, positives = jnp.array([[0.0, 0.0]]), jnp.array([[1.0, 0.0]])
+    >>> negatives = jnp.array([[0.0, 0.5]])
+    >>> weighted_triplet_hinge_loss(
+    ...   anchors, positives, negatives, jnp.array([2.0]), margin=1.0
+    ... ).item()
+    3.5
+
+  Source: Chen, Cheung and Wang, "Learning Deep Unsupervised Binary Codes for
+  Image Retrieval", IJCAI 2018, of which only the abstract could be read: it
+  names a weighted triplet loss, and this form of it is a reconstruction.
+  """
+  check_positive(margin=margin)
+  check_rows(anchors, where)
+  shapes = [list(x.shape) for x in (anchors, positives, negatives)]
+  if shapes[1:] != shapes[:1] * 2:
+    raise ValueError(
+      f'anchors are {shapes[0]}, and so must be positives and negatives: got '
+      f'{shapes[1]} and {shapes[2]}'
+    )
+  if weights is not None and weights.shape != anchors.shape[:1]:
+    raise ValueError(
+      f'{len(anchors)} triplets need as many weights, got {list(weights.shape)}'
+    )
+  a, p, n = (
+    zero_outside(to_float32(x), where) for x in (anchors, positives, negatives)
+  )
+  w = jnp.ones(len(a), a.dtype) if weights is None else weights.astype(a.dtype)
+  near = jnp.square(a - p).sum(axis=-1)
+  far = jnp.square(a - n).sum(axis=-1)
+  losses = w * jax.nn.relu(margin + near - far)
+  return safe_reduce(losses, where=where, reduce_fn=reduce_fn)

@@ -18,6 +18,7 @@ from jaxhash.search.radius import (
   within_radius,
 )
 from jaxhash.search.topk import top_k
+from jaxhash.search.vectors import nearest_vectors
 
 __all__ = [
   'Codes',
@@ -28,6 +29,7 @@ __all__ = [
   'build_radius_index',
   'hamming_distances',
   'lookup_tables',
+  'nearest_vectors',
   'quantize',
   'read_codes',
   'reconstruct',

@@ -103,6 +103,25 @@ def labelled_bits_and_corners(key):
   return (0.3 * codes + 1) / 2, labels, jax.nn.sigmoid(6 * corners)
 
 
+def two_views(key):
+  """Logits of two views of each row."""
+  first, second = jax.random.split(key)
+  return *alone(first), *alone(second)
+
+
+def pairs_with_features(key):
+  """Codes of the first and of the second rows of pairs; their features."""
+  codes, features = jax.random.split(key)
+  return *map(jnp.tanh, two_views(codes)), *two_views(features)
+
+
+def triplets(key):
+  """Anchors, positives and negatives, and a weight each."""
+  rows, weights = jax.random.split(key)
+  rows = 2 * jax.random.normal(rows, (3, ROWS, BITS))
+  return *rows, jax.random.uniform(weights, (ROWS,), minval=0.5)
+
+
 class Loss(NamedTuple):
   """A loss and its test inputs.
 
@@ -152,8 +171,8 @@ def of_pairs(loss, *, balanced=False, soft=False, self_pairs=False, **options):
   return fn
 
 
-def of_distances(**options):
-  """The loss on relative distances as one of codes and int labels."""
+def of_steps(loss, values):
+  """A loss on values of pairs, a function of how far int labels are apart."""
 
   def fn(codes, labels, where=None, reduce_fn=jnp.mean, axis_name=None):
     pairs = losses.label_pairs(labels, where=where, axis_name=axis_name)
@@ -161,16 +180,38 @@ def of_distances(**options):
     if axis_name is not None:
       others = jax.lax.all_gather(labels, axis_name, tiled=True)
     steps = jnp.abs(labels[:, None] - others[None]).astype(jnp.float32)
-    return losses.relative_distance_loss(
+    return loss(
       codes,
-      steps / (1 + steps),
+      values(steps),
       where=pairs.where,
       axis_name=axis_name,
       reduce_fn=reduce_fn,
-      **options,
     )
 
   return fn
+
+
+def of_distances():
+  """The loss on relative distances as one of codes and int labels."""
+  return of_steps(losses.relative_distance_loss, lambda d: d / (1 + d))
+
+
+def of_structure():
+  """Near rows have the same label; those of the next one are neither."""
+  signs = functools.partial(losses.distance_structure, lower=0.5, upper=1.5)
+  return of_steps(losses.structure_loss, signs)
+
+
+def of_views(first, second, **options):
+  """The contrastive loss of two views."""
+  return losses.nt_xent_loss(jnp.concatenate([first, second]), **options)
+
+
+def of_halves(first, second, x, y, where=None, **options):
+  """The loss on cosines, of two halves of a batch."""
+  codes, features = jnp.concatenate([first, second]), jnp.concatenate([x, y])
+  where = None if where is None else jnp.tile(where, 2)
+  return losses.paired_cosine_loss(codes, features, where=where, **options)
 
 
 def of_divergence(codes, labels, reference, where=None, **options):
@@ -186,6 +227,7 @@ _clean = functools.partial(_codeword_hinge, floor_negatives=False)
 _wide = functools.partial(_codeword_hinge, margin=3.0)
 _arc = functools.partial(losses.cosine_margin_loss, angular=True)
 _one_vs_rest = functools.partial(losses.cosine_one_vs_rest_loss, scale=3.0)
+_triplets = functools.partial(losses.weighted_triplet_hinge_loss, margin=3.0)
 _power = functools.partial(functools.partial, losses.power_quantization_loss)
 
 ROW_LOSSES = [
@@ -214,6 +256,10 @@ ROW_LOSSES = [
   Loss('log_cosh', losses.log_cosh_quantization_loss, alone),
   Loss('cauchy_quantization', losses.cauchy_quantization_loss, alone),
   Loss('bit_variance', losses.bit_variance_loss, probabilities),
+  Loss('bernoulli_kl', losses.bernoulli_kl_loss, two_views),
+  Loss('weighted_triplets', _triplets, triplets, largest=1e10),
+  Loss('nt_xent', of_views, two_views, separable=False),
+  Loss('paired_cosine', of_halves, pairs_with_features),
 ]
 
 _likelihood = losses.pairwise_likelihood_loss
@@ -245,6 +291,7 @@ PAIR_LOSSES = [
   ),
   PairLoss('triplet', of_pairs(_triplet, margin=1.0), labelled_multi),
   PairLoss('relative', of_distances(), labelled),
+  PairLoss('structure', of_structure(), labelled, largest=1e8),
   PairLoss('divergence', of_divergence, labelled_bits_and_corners),
 ]
 LOSSES = ROW_LOSSES + PAIR_LOSSES

@@ -1,0 +1,299 @@
+"""Codebooks of product quantisers, by Lloyd's alternation.
+
+Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search",
+PAMI 2011. `jaxhash.search` has the distances to what is quantised.
+
+A quantiser cuts vectors `[n, dimensions]` into M parts, each with as many
+codewords: float32 codebooks `[subspaces, codewords, dimensions / subspaces]`.
+All functions are pure and may be called in a train step: under `jax.jit`,
+`jax.vmap` and `jax.lax.cond`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from jaxhash._checks import check_int
+
+__all__ = ['Assignment', 'assign', 'fit_codebooks', 'step', 'update']
+
+Codebooks = Float[Array, 'subspaces codewords width']
+Vectors = Float[Array, 'n dimensions']
+Mask = Bool[Array, ' n']
+
+# Entries of a table of distances that are held at once.
+TABLE = 2**22
+
+
+class Assignment(NamedTuple):
+  """What `assign` finds.
+
+  Attributes:
+    ids: of the nearest codewords, uint8 `[n, subspaces]`.
+    errors: squared distances to them, float32 `[n, subspaces]`; 0 for a row
+      that does not count.
+    counts: rows of each codeword, float32 `[subspaces, codewords]`.
+    shifts: from each codeword to the mean of its rows, float32, as codebooks;
+      0 for one without rows.
+    error: mean squared distance of a row to its reconstruction, float32, over
+      the rows that count; 0 if there are none.
+    unused: share of codewords that no row has, float32.
+  """
+
+  ids: Array
+  errors: Array
+  counts: Array
+  shifts: Array
+  error: Array
+  unused: Array
+
+
+def _check_sizes(length: int, num_subspaces: int, num_codewords: int) -> None:
+  check_int('num_subspaces', num_subspaces, 1)
+  if num_codewords not in [2**bits for bits in range(1, 9)]:
+    raise ValueError(
+      f'num_codewords must be a power of two from 2 to 256, got {num_codewords}'
+    )
+  if length < 1 or length % num_subspaces:
+    raise ValueError(
+      f'vectors of length {length} cannot be cut into {num_subspaces} equal '
+      'parts'
+    )
+
+
+@jax.jit
+def assign(
+  codebooks: Codebooks, vectors: Vectors, where: Mask | None = None
+) -> Assignment:
+  """The nearest codewords of vectors, and what their update needs.
+
+  Distances are compared by matrix products about the mean of the codewords, of
+  so many rows at a time that the table of distances stays small; the errors
+  are taken from differences.
+
+  Args:
+    codebooks: float.
+    vectors: float, at least one.
+    where: rows that count; what the others hold, NaN included, does not matter.
+
+  Returns:
+    The assignment; of equally near codewords, the first.
+
+  Raises:
+    ValueError: the sizes do not fit, or as `fit_codebooks`.
+
+  Example:
+    >>> codebooks = jnp.array([[[0.0], [1.0]], [[2.0], [4.0]]])
+    >>> found = assign(codebooks, jnp.array([[0.75, 3.5], [0.0, 4.0]]))
+    >>> found.ids.tolist(), found.error.item(), found.unused.item()
+    ([[1, 1], [0, 1]], 0.15625, 0.25)
+  """
+  num_subspaces, num_codewords, width = codebooks.shape
+  n, length = vectors.shape
+  _check_sizes(length, num_subspaces, num_codewords)
+  if num_subspaces * width != length:
+    raise ValueError(
+      f'codebooks {list(codebooks.shape)} do not fit vectors of length {length}'
+    )
+  codebooks = codebooks.astype(jnp.float32)
+  where = jnp.ones(n, bool) if where is None else where
+  size = min(n, max(1, TABLE // (num_subspaces * num_codewords)))
+
+  def cut(x: jax.Array) -> jax.Array:
+    x = jnp.pad(x, [(0, -n % size)] + [(0, 0)] * (x.ndim - 1))
+    return x.reshape(-1, size, *x.shape[1:])
+
+  sums, (ids, errors) = jax.lax.scan(
+    partial(_assign_block, codebooks),
+    jnp.zeros([num_subspaces, num_codewords, 1 + width]),
+    (cut(vectors), cut(where)),
+  )
+  counts, errors = sums[..., 0], errors.reshape(-1, num_subspaces)[:n]
+  num_rows = jnp.maximum(where.sum(dtype=jnp.int32), 1).astype(jnp.float32)
+  return Assignment(
+    ids.reshape(-1, num_subspaces)[:n],
+    errors,
+    counts,
+    shifts=sums[..., 1:] / jnp.maximum(counts, 1)[..., None],
+    error=errors.sum() / num_rows,
+    unused=(counts == 0).astype(jnp.float32).mean(),
+  )
+
+
+def _assign_block(codebooks, sums, block):
+  vectors, where = block
+  vectors = jnp.where(where[:, None], vectors.astype(jnp.float32), 0.0)
+  parts = jnp.split(vectors, len(codebooks), axis=1)
+  found = [_nearest(*pair, where) for pair in zip(parts, codebooks)]
+  ids, errors, added = map(jnp.stack, zip(*found))
+  return sums + added, (ids.T, errors.T)
+
+
+def _nearest(part, codebook, where):
+  """Ids and errors of rows in a subspace; by codeword, rows and residuals."""
+  middle = codebook.mean(axis=0, keepdims=True)
+  codewords = codebook - middle
+  # Of |x - c|^2, |x|^2 is the same for all.
+  distances = jnp.square(codewords).sum(axis=1)[None] - 2 * jnp.matmul(
+    part - middle, codewords.T, precision=jax.lax.Precision.HIGHEST
+  )
+  least = distances.min(axis=1, keepdims=True)
+  numbers = jnp.arange(len(codebook), dtype=jnp.int32)
+  # On CPUs far faster than an argmin.
+  ids = jnp.where(distances <= least, numbers[None], len(codebook)).min(axis=1)
+  weight = where.astype(jnp.float32)[:, None]
+  residual = (part - codebook[ids]) * weight
+  # Sums of residuals keep digits that sums of vectors would lose.
+  sums = jax.lax.platform_dependent(
+    jnp.append(weight, residual, axis=1),
+    ids,
+    cpu=partial(jax.ops.segment_sum, num_segments=len(codebook)),
+    # Elsewhere the order in which rows are added is not always the same.
+    default=partial(_sum_by_id, num_ids=len(codebook)),
+  )
+  return ids.astype(jnp.uint8), jnp.square(residual).sum(axis=1), sums
+
+
+def _sum_by_id(rows, ids, num_ids):
+  members = jax.nn.one_hot(ids, num_ids, dtype=rows.dtype)
+  return jnp.matmul(members.T, rows, precision=jax.lax.Precision.HIGHEST)
+
+
+@jax.jit
+def update(
+  codebooks: Codebooks, found: Assignment, vectors: Vectors, key: Key[Array, '']
+) -> Codebooks:
+  """Means of the rows of each codeword, and new places for empty ones.
+
+  An empty codeword moves to a row, drawn with a probability in proportion to
+  its error, each row at most once a subspace. No row has left the codeword that
+  it was assigned to, so the error never grows; if there are no more rows, or
+  none has an error, a codeword stays where it is.
+
+  Args:
+    codebooks: that the rows were assigned to.
+    found: by `assign`.
+    vectors: those that were assigned.
+    key: of the rows that are drawn.
+
+  Returns:
+    float32 codebooks of the same shape.
+
+  Example:
+    >>> codebooks = jnp.array([[[0.0], [9.0]]])
+    >>> vectors = jnp.array([[0.0], [3.0]])
+    >>> found = assign(codebooks, vectors)
+    >>> update(codebooks, found, vectors, jax.random.key(0)).tolist()
+    [[[1.5], [3.0]]]
+  """
+  means = codebooks.astype(jnp.float32) + found.shifts
+  empty = found.counts == 0
+  seed = partial(_seed, means, empty, found.errors, vectors, key)
+  return jax.lax.cond(empty.any(), seed, lambda: means)
+
+
+def _seed(means, empty, errors, vectors, key):
+  parts = vectors.astype(jnp.float32).reshape(len(vectors), len(means), -1)
+  # The greatest of log weights plus Gumbel noise are draws by weight.
+  scores = jnp.log(errors) + jax.random.gumbel(key, errors.shape)
+  best = jax.lax.top_k(scores.T, min(means.shape[1], len(errors)))
+  # Which draw a codeword would take, were it empty; NaN if there is none.
+  rank = jnp.cumsum(empty, axis=1, dtype=jnp.int32) - 1
+  scores, rows = (
+    jnp.take_along_axis(x, rank, axis=1, mode='fill') for x in best
+  )
+  drawn = jax.vmap(lambda part, row: part[row], (1, 0))(parts, rows)
+  return jnp.where((empty & jnp.isfinite(scores))[..., None], drawn, means)
+
+
+def step(
+  codebooks: Codebooks,
+  vectors: Vectors,
+  key: Key[Array, ''],
+  where: Mask | None = None,
+) -> Codebooks:
+  """One step of Lloyd's alternation: `assign`, then `update`.
+
+  Args:
+    codebooks: float.
+    vectors: float, at least one.
+    key: of the places that empty codewords move to.
+    where: rows that count.
+
+  Returns:
+    float32 codebooks of the same shape, of which the error is not greater; if
+    no row counts, those that were given.
+
+  Raises:
+    ValueError: as `assign`.
+
+  Example:
+    >>> codebooks = jnp.array([[[0.0], [4.0]]])
+    >>> vectors = jnp.array([[0.0], [1.0], [5.0]])
+    >>> step(codebooks, vectors, jax.random.key(0)).tolist()
+    [[[0.5], [5.0]]]
+  """
+  return update(codebooks, assign(codebooks, vectors, where), vectors, key)
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def fit_codebooks(
+  vectors: Vectors,
+  key: Key[Array, ''],
+  num_subspaces: int,
+  num_codewords: int,
+  num_iterations: int,
+  where: Mask | None = None,
+) -> tuple[Codebooks, Float[Array, ' errors'], Float[Array, '']]:
+  """Codebooks of vectors: the parts of random rows, then steps of Lloyd.
+
+  Args:
+    vectors: float, at least one; if fewer count than there are codewords, some
+      codewords are equal.
+    key: of the first codewords and of new places for empty ones.
+    num_subspaces: M, at least 1; divides the length of a vector.
+    num_codewords: of each subspace, a power of two from 2 to 256.
+    num_iterations: at least 0.
+    where: as for `assign`.
+
+  Returns:
+    The codebooks; the error before the first iteration and after each, float32
+    `[num_iterations + 1]`, which never grows; and the share of codewords that
+    no row has in the end.
+
+  Raises:
+    ValueError: a number is out of range.
+
+  Example:
+    >>> vectors = jax.random.normal(jax.random.key(0), [100, 4])
+    >>> found = fit_codebooks(vectors, jax.random.key(1), 2, 16, 10)
+    >>> [x.shape for x in found]
+    [(2, 16, 2), (11,), ()]
+  """
+  n, length = vectors.shape
+  _check_sizes(length, num_subspaces, num_codewords)
+  check_int('num_iterations', num_iterations, 0)
+  where = jnp.ones(n, bool) if where is None else where
+  first, rest = jax.random.split(key)
+  order = jnp.argsort(jnp.where(where, jax.random.uniform(first, [n]), 2.0))
+  count = jnp.maximum(where.sum(dtype=jnp.int32), 1)
+  rows = order[jnp.arange(num_codewords, dtype=jnp.int32) % count]
+  drawn = jnp.where(where[rows, None], vectors[rows].astype(jnp.float32), 0.0)
+  codebooks = drawn.reshape(num_codewords, num_subspaces, -1).swapaxes(0, 1)
+
+  def iterate(state, key):
+    codebooks, found = state
+    codebooks = update(codebooks, found, vectors, key)
+    return (codebooks, assign(codebooks, vectors, where)), found.error
+
+  (codebooks, found), errors = jax.lax.scan(
+    iterate,
+    (codebooks, assign(codebooks, vectors, where)),
+    jax.random.split(rest, num_iterations),
+  )
+  return codebooks, jnp.append(errors, found.error), found.unused
