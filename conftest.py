@@ -62,6 +62,9 @@ STRICT = (
   'search',
   'shallow',
   'test_binarize.py',
+  'test_discrete.py',
+  'test_pair_statistics.py',
+  'test_quantizers.py',
   'test_similarity.py',
 )
 

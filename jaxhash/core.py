@@ -61,6 +61,9 @@ class Info(NamedTuple):
     train_rows: positions of the train rows in the data set, int
       `[num_train]`; None where the data set has no others.
     num_rows: rows of the data set; None likewise.
+    rows_per_round: rows that train in a round, a part of the train rows or all
+      of them; None where nobody has said.
+    views: of each row in a batch.
   """
 
   inputs: Any
@@ -71,6 +74,8 @@ class Info(NamedTuple):
   class_distances: Any = None
   train_rows: Any = None
   num_rows: int | None = None
+  rows_per_round: int | None = None
+  views: int = 1
 
 
 class Variables(NamedTuple):
@@ -78,7 +83,8 @@ class Variables(NamedTuple):
 
   Attributes:
     params: trained by gradient (learned codewords, classifier, decoder).
-    state: changed by `HashMethod.update` alone (fixed codewords, code bank).
+    state: changed by `HashMethod.update` and `HashMethod.solve` alone (fixed
+      codewords, code bank).
   """
 
   params: PyTree = ()
@@ -159,14 +165,18 @@ class Stage(NamedTuple):
   Attributes:
     name: of the stage, and of its folder.
     run: `(key, info, rows) -> StageResult`, called once. `rows` is what
-      `Stage.rows` gives of each train row, NumPy `[num_train, ...]`; None
-      where the stage trains nothing.
+      `Stage.rows` gives of each train row, NumPy `[num_train, ...]`; of a
+      stage that trains nothing their inputs, if it wants them, or None.
     method: trained first, by the same loop and with the same encoder, data and
       optimiser as the method itself; None where nothing is trained.
     rows: `(variables, outputs) -> [batch, ...]`, what is wanted of each train
       row once the stage's method is trained; its codes by default.
     settings: the hyper-parameters that the stage depends on, plain values.
       Runs that differ in others can share it.
+    check: `(info) -> None`, raises a ValueError where `run` would, as far as
+      can be said before any stage is run.
+    wants_inputs: whether a stage that trains nothing gets the train rows as
+      they are prepared for encoding, float32 `[num_train, ...]`.
   """
 
   name: str
@@ -174,6 +184,8 @@ class Stage(NamedTuple):
   method: HashMethod | None = None
   rows: Callable[[Variables, Outputs], Any] = encode_sign
   settings: Mapping[str, Any] = types.MappingProxyType({})
+  check: Callable[[Info], None] = lambda info: None
+  wants_inputs: bool = False
 
 
 class HashMethod(NamedTuple):
@@ -189,12 +201,18 @@ class HashMethod(NamedTuple):
       it works where it searches nothing on the host, such as codewords.
     loss: `(variables, outputs, batch, *, key, step) -> (scalar, Aux)`.
     update: `(variables, outputs, aux, batch, *, key, step) -> new state`.
+    solve: `(variables, *, key, step) -> new state`, a closed-form step at the
+      end of each round, after `update`, whose state it gets; a branch, so that
+      it costs nothing at other steps. None where there is none.
     encode: `(variables, outputs) -> codes`, int8 -1/+1 `[batch, bits]`, or
       uint8 codeword ids of a product quantiser.
     distance: `(variables, query_outputs, codes) -> [queries, items]` float;
       None means the Hamming distance between codes.
-    bank: `(variables) -> codes of the train rows` `[num_train, bits]`, for
-      transductive methods that learn database codes directly; None otherwise.
+    symmetric_distance: `(variables, query_codes, codes) -> [queries, items]`
+      float, where queries are quantised too; scored beside `distance`.
+    bank: `(variables) -> codes of the train rows` `[num_train, bits]`, int8,
+      for transductive methods that learn database codes directly; 0 in all
+      bits of a row that has none. None otherwise.
     codewords: `(variables) -> int8 [num_classes, bits]`, the binary codewords
       of the classes, for reports; None where there are none.
     reconstruction: what of the method is not known from its authors but
@@ -225,8 +243,12 @@ class HashMethod(NamedTuple):
   init: Callable[[jax.Array, Info], Variables]
   loss: Callable[..., tuple[jax.Array, Aux]]
   update: Callable[..., PyTree] = keep_state
+  solve: Callable[..., PyTree] | None = None
   encode: Callable[[Variables, Outputs], jax.Array] = encode_sign
   distance: Callable[[Variables, Outputs, jax.Array], jax.Array] | None = None
+  symmetric_distance: (
+    Callable[[Variables, jax.Array, jax.Array], jax.Array] | None
+  ) = None
   bank: Callable[[Variables], jax.Array] | None = None
   codewords: Callable[[Variables], jax.Array] | None = None
   reconstruction: str = ''

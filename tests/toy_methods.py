@@ -64,8 +64,8 @@ def learned(num_bits):
   return HashMethod(num_bits, init, loss)
 
 
-def alternating(num_bits, every=2):
-  """A code bank of the train rows, and a closed-form step now and then.
+def alternating(num_bits):
+  """A code bank of the train rows, and a closed-form step at a round's end.
 
   The bank gives the database codes too: a transductive method.
   """
@@ -89,22 +89,20 @@ def alternating(num_bits, every=2):
   def update(variables, outputs, aux, batch, *, key, step):
     state = variables.state
     bank = state['bank'].at[batch['index']].set(aux.arrays['codes'])
+    return {**state, 'bank': bank}
 
-    def solve():
-      targets = state['targets']
-      gram = targets.T @ targets + jnp.eye(targets.shape[1])
-      moment = targets.T @ bank + jnp.sign(state['projection'])
-      return jnp.sign(jnp.linalg.solve(gram, moment))
+  def solve(variables, *, key, step):
+    state = variables.state
+    targets = state['targets']
+    gram = targets.T @ targets + jnp.eye(targets.shape[1])
+    moment = targets.T @ state['bank'] + jnp.sign(state['projection'])
+    projection = jnp.sign(jnp.linalg.solve(gram, moment))
+    return {**state, 'projection': projection}
 
-    projection = jax.lax.cond(
-      step % every == every - 1, solve, lambda: state['projection']
-    )
-    return {**state, 'bank': bank, 'projection': projection}
+  def bank(variables):  # 0 where a row has not been seen
+    return jnp.sign(variables.state['bank']).astype(jnp.int8)
 
-  def bank(variables):
-    return binarize.codes_from_logits(variables.state['bank'])
-
-  return HashMethod(num_bits, init, loss, update, bank=bank)
+  return HashMethod(num_bits, init, loss, update, solve, bank=bank)
 
 
 def adversarial(num_bits):
@@ -181,7 +179,7 @@ def random_reference(num_bits):
 
 
 def quantised(num_bits, num_codewords=4):
-  """A product quantiser: uint8 ids as codes, asymmetric distances."""
+  """A product quantiser: uint8 ids as codes, distances of its own."""
   half = num_bits // 2
 
   def init(key, info):
@@ -207,4 +205,17 @@ def quantised(num_bits, num_codewords=4):
     table = distances(variables, jnp.asarray(query_outputs.logits))
     return table[0][:, codes[:, 0]] + table[1][:, codes[:, 1]]
 
-  return HashMethod(num_bits, init, loss, encode=encode, distance=distance)
+  def symmetric_distance(variables, query_codes, codes):
+    books = variables.params['codebooks']
+    queries = [books[m][query_codes[:, m]] for m in (0, 1)]
+    outputs = Outputs(None, jnp.concatenate(queries, axis=1))
+    return distance(variables, outputs, codes)
+
+  return HashMethod(
+    num_bits,
+    init,
+    loss,
+    encode=encode,
+    distance=distance,
+    symmetric_distance=symmetric_distance,
+  )

@@ -41,6 +41,9 @@ class EvaluationProtocol:
       precision at each relevant item, which is average precision. `trapezoids`:
       the mean of that and the precision just before it (1 before the first
       item), as the evaluators of Oxford, Paris, ROxford and RParis do.
+    transductive: whether codes of the database were learnt from its labels,
+      and not computed from its items alone, as those of queries are. It
+      changes no number: it keeps apart those that do not compare.
 
   Raises:
     ValueError: a value is unknown or out of range.
@@ -55,6 +58,7 @@ class EvaluationProtocol:
   empty: str = 'zero'
   ties: str = 'expected'
   area: str = 'steps'
+  transductive: bool = False
 
   def __post_init__(self) -> None:
     check_at(self.at)
@@ -62,6 +66,10 @@ class EvaluationProtocol:
       object.__setattr__(self, 'at', int(self.at))
     for field in ('denominator', 'empty', 'ties', 'area'):
       check_choice(field, getattr(self, field))
+    if not isinstance(self.transductive, bool):
+      raise ValueError(
+        f'transductive must be True or False, got {self.transductive!r}'
+      )
 
   def __str__(self) -> str:
     at = 'ALL' if self.at is None else self.at
@@ -69,6 +77,7 @@ class EvaluationProtocol:
       f'mAP@{at} ties={self.ties} denominator={self.denominator} '
       f'empty={self.empty}'
       + (f' area={self.area}' if self.area != 'steps' else '')
+      + (' transductive' if self.transductive else '')
     )
 
   def to_dict(self) -> dict[str, Any]:
@@ -77,7 +86,10 @@ class EvaluationProtocol:
 
   def digest(self) -> str:
     """Twelve hex digits: equal for equal protocols, in any process."""
-    text = json.dumps(self.to_dict(), sort_keys=True, separators=(',', ':'))
+    fields = self.to_dict()
+    if not self.transductive:  # as before there was such a field
+      del fields['transductive']
+    text = json.dumps(fields, sort_keys=True, separators=(',', ':'))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

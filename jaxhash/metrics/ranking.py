@@ -76,7 +76,7 @@ def ranking_histograms(
         f'{name} must be bool {list(distances.shape)}, got {mask.dtype} '
         f'{list(mask.shape)}'
       )
-  order = np.argsort(distances, axis=1, kind='stable')
+  order = np.argsort(distances, axis=1)  # of equal ones only the group counts
   group = _groups(distances, order)
   counted = np.ones(order.shape, bool)
   if ignored is not None:
@@ -102,7 +102,7 @@ def graded_ranking_histograms(
   Returns:
     Counts int32 `[query, groups, levels]`.
   """
-  order = np.argsort(distances, axis=1, kind='stable')
+  order = np.argsort(distances, axis=1)
   group = _groups(distances, order)
   level, ignored = _levels(relevance, levels, order)
   # The group of the k-th item that counts, or the last one.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,6 +38,9 @@ __all__ = ['evaluate_ranking', 'score_ranking']
 
 CURVE_POINTS = 50
 PAIRS_AT_A_TIME = 2**21
+MOST_THREADS = 8
+
+T = TypeVar('T')
 
 
 def evaluate_ranking(
@@ -163,20 +169,23 @@ def score_ranking(
   points = np.unique(
     np.geomspace(1, num_database, CURVE_POINTS).round().astype(int)
   ).tolist()
-  parts: list[dict[str, Score]] = []
-  precision, recall = np.zeros((2, len(points)))
-  answerable = 0
   rows = PAIRS_AT_A_TIME // num_database
   if measures.graded:
     groups = min(measures.farthest + 1, num_database)
     rows = min(rows, PAIRS_AT_A_TIME // (groups * len(levels.gains)))
-  for part in query_parts(num_query, rows, progress):
+
+  def read(part: slice) -> tuple[slice, np.ndarray]:
     block = check_distances(read_array(rows_of(part)), first=part.start)
     if block.shape != (part.stop - part.start, num_database):
       raise ValueError(
         f'the distances of {part.stop - part.start} queries must be '
         f'[query, {num_database}], got {list(block.shape)}'
       )
+    return part, block
+
+  def score_part(
+    part: slice, block: np.ndarray
+  ) -> tuple[dict[str, Score], np.ndarray, int]:
     masks = relevance.rows(part).masks()
     histograms = ranking_histograms(block, *masks)
     graded = stable = None
@@ -195,10 +204,18 @@ def score_ranking(
         measures.precision_at,
         area=protocol.area,
       )
-    parts.append(score_counts(histograms, graded, protocol, measures, stable))
     curve = precision_recall_at_k(histograms, points)
-    precision, recall = precision + curve[0].sum(0), recall + curve[1].sum(0)
-    answerable += int(histograms.relevant.any(axis=1).sum())
+    return (
+      score_counts(histograms, graded, protocol, measures, stable),
+      np.stack([c.sum(axis=0) for c in curve]),
+      int(histograms.relevant.any(axis=1).sum()),
+    )
+
+  blocks = map(read, query_parts(num_query, rows, progress))
+  found = _in_threads(score_part, blocks)
+  parts, curves, counts = zip(*found)
+  precision, recall = np.sum(curves, axis=0)
+  answerable = sum(counts)
   facts: dict[str, Any] = {
     'pr_curve': {
       'at': points,
@@ -222,3 +239,30 @@ def _read_distances(
   if whole.ndim != 2 or 0 in whole.shape:
     check_distances(whole)
   return whole.__getitem__, *whole.shape
+
+
+def _in_threads(
+  function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
+) -> list[T]:
+  """Results in order; NumPy sorts and sums without Python's lock.
+
+  The arguments are made here and not in the threads: who gives distances by a
+  function has contexts of this one, of JAX say.
+  """
+  workers = min(MOST_THREADS, _num_cores())
+  found: list[T] = []
+  waiting: collections.deque[Future[T]] = collections.deque()
+  with ThreadPoolExecutor(workers) as pool:
+    for given in arguments:
+      waiting.append(pool.submit(function, *given))
+      if len(waiting) > workers:  # so that few blocks are held
+        found.append(waiting.popleft().result())
+    found += [future.result() for future in waiting]
+  return found
+
+
+def _num_cores() -> int:
+  """Cores that this process may use."""
+  if hasattr(os, 'sched_getaffinity'):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1

@@ -25,12 +25,13 @@ class Encoded(NamedTuple):
 
   Attributes:
     codes: int8 -1/+1 `[rows, bits]`, or what `HashMethod.encode` gives.
-    outputs: the encoder's `Outputs` of the same rows, NumPy; None unless the
-      method has a distance of its own.
+    outputs: the encoder's `Outputs` of the same rows, NumPy, or the features
+      that a shallow method encoded; None unless the method has a distance of
+      its own.
   """
 
   codes: np.ndarray
-  outputs: Outputs | None
+  outputs: Outputs | np.ndarray | None
 
 
 class RowEncoder:

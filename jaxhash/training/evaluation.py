@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -10,11 +12,13 @@ import jax
 import numpy as np
 
 from jaxhash import lookup
+from jaxhash.data.pipeline import visible_labels
 from jaxhash.encoders.heads import reestimate_norm
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.errors import RunError
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.ranking import (
+  Distances,
   Ranker,
   rank,
   searched_rows,
@@ -48,9 +52,10 @@ def evaluate(
     database; `query_database_without_train` those against the rows that did
     not train, where train is part of the database; `transductive` those with
     the database codes that the method learnt from the database's labels,
-    where it has such a bank; `val` those of the val rows, to choose settings
-    by, against the database without val and query; `evaluations` all of these
-    for each further evaluation.
+    where it has such a bank; `symmetric` those where the queries are quantised
+    too, of a method with such a distance; `val` those of the val rows, to
+    choose settings by, against the database without val and query;
+    `evaluations` all of these for each further evaluation.
 
   Example:
     >>> from jaxhash.training.config import default_config
@@ -114,7 +119,7 @@ def evaluate_shallow(
 
   Returns:
     As `evaluate`. The method is fitted on the preprocessed train rows,
-    flattened, without their labels.
+    flattened; its `fit` gets their labels if it takes `labels`.
 
   Raises:
     ValueError: an unknown method, or features it cannot be fitted on.
@@ -146,20 +151,44 @@ def evaluate_shallow(
       )
     return values
 
-  model = shallow.fit(
-    features(split.train),
-    jax.random.key(experiment.config['seed']),
-    num_bits=num_bits,
+  model = _fit_of(shallow, experiment, num_bits)(
+    features(split.train), jax.random.key(experiment.config['seed'])
   )
   rows = searched_rows(experiment)
-  codes = np.concatenate(
-    [
-      np.asarray(shallow.encode(model, features(chunk)))
-      for chunk in np.array_split(rows, max(1, len(rows) // 4096))
-    ]
+  distances = _distances_of(shallow, model)
+  codes, outputs = [], []
+  for chunk in np.array_split(rows, max(1, len(rows) // 4096)):
+    values = features(chunk)
+    codes.append(np.asarray(shallow.encode(model, values)))
+    if distances is not None:
+      outputs.append(np.asarray(values))
+  encoded = Encoded(
+    np.concatenate(codes), np.concatenate(outputs) if outputs else None
   )
-  results = Ranker(experiment, rows, Encoded(codes, None)).results()
+  results = Ranker(experiment, rows, encoded, distances=distances).results()
   return {'shallow': name, 'seed': experiment.config['seed'], **results}
+
+
+def _fit_of(
+  shallow: ModuleType, experiment: Experiment, num_bits: int
+) -> Callable[..., Any]:
+  """`(features, key) -> model`, with the labels if the method takes them."""
+  given: dict[str, Any] = {'num_bits': num_bits}
+  if 'labels' in inspect.signature(shallow.fit).parameters:
+    labels = visible_labels(experiment.dataset, experiment.split)
+    given['labels'] = jax.numpy.asarray(labels)
+  return functools.partial(shallow.fit, **given)
+
+
+def _distances_of(shallow: ModuleType, model: Any) -> Distances | None:
+  """How a shallow method ranks; None by Hamming distance."""
+  if not hasattr(shallow, 'distance'):
+    return None
+  symmetric = getattr(shallow, 'symmetric_distance', None)
+  return Distances(
+    functools.partial(shallow.distance, model),
+    None if symmetric is None else functools.partial(symmetric, model),
+  )
 
 
 def check_shallow(
@@ -185,9 +214,7 @@ def check_shallow(
     np.float32,
   )
   jax.eval_shape(
-    functools.partial(shallow.fit, num_bits=num_bits),
-    features,
-    jax.random.key(0),
+    _fit_of(shallow, experiment, num_bits), features, jax.random.key(0)
   )
   return shallow
 

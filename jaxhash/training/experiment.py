@@ -158,12 +158,20 @@ def build(
     seed=config['seed'],
   )
   num_steps = config['epochs'] * pipeline.steps_per_epoch
+  if num_steps < pipeline.steps_per_round:
+    raise ValueError(
+      f'a round has {pipeline.steps_per_round} steps and the whole run '
+      f'{num_steps}: none would end; give more epochs, or fewer '
+      'epochs_per_round or rows_per_round'
+    )
   info, encoder_params = _describe(dataset, split, pipeline, encoder)
   info = info._replace(
     arrays=dict(arrays or {}),
     class_distances=distances,
     train_rows=split.train,
     num_rows=len(dataset.labels),
+    rows_per_round=pipeline.rows_per_round,
+    views=config['pipeline'].get('views', 1),
   )
   key = jax.random.key(config['seed'])
   variables = method.init(jax.random.fold_in(key, 1), info)

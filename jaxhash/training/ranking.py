@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxhash import metrics, search, similarity
-from jaxhash.core import Outputs
+from jaxhash.core import HashMethod, Variables
 from jaxhash.data.splits import data_digest, split_digest
 from jaxhash.data.types import Split
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.state import TrainState, method_variables
 
-__all__ = ['Ranker', 'rank', 'searched_rows', 'val_database']
+__all__ = ['Distances', 'Ranker', 'rank', 'searched_rows', 'val_database']
+
+
+class Distances(NamedTuple):
+  """How a method ranks that does not rank by Hamming distance.
+
+  Attributes:
+    asymmetric: `(outputs of queries, codes) -> [queries, items]`.
+    symmetric: `(codes of queries, codes) -> [queries, items]`, or None.
+  """
+
+  asymmetric: Callable[[Any, np.ndarray], Any]
+  symmetric: Callable[[np.ndarray, np.ndarray], Any] | None = None
 
 
 def rank(
@@ -77,6 +90,7 @@ class Ranker:
     encoded: of these rows.
     state: they were encoded with; None for a shallow method's codes, which
       the experiment's method does not rank.
+    distances: how a shallow method ranks; None by Hamming distance.
   """
 
   def __init__(
@@ -85,25 +99,26 @@ class Ranker:
     rows: np.ndarray,
     encoded: Encoded,
     state: TrainState | None = None,
+    distances: Distances | None = None,
   ):
     self._experiment = experiment
     self._labels = experiment.scored_labels
     self._rows = rows
     self._encoded = encoded
     self._state = state
-    self._distance: Callable[[Outputs, np.ndarray], Any] | None = None
+    self._distances = distances
     if state is not None and experiment.method.distance is not None:
-      self._distance = functools.partial(
-        experiment.method.distance, method_variables(state)
-      )
+      self._distances = _bound(experiment.method, method_variables(state))
 
   def results(self) -> dict[str, Any]:
     """All scores; see `evaluate`."""
     experiment, split = self._experiment, self._experiment.split
     results = self._scores()
     codes = self.codes(split.database)
-    if codes.dtype == np.int8:  # not the codeword ids of a product quantiser
+    if codes.dtype == np.int8:
       results['code_health'] = metrics.code_health(codes)
+    elif codes.dtype == np.uint8:  # the codeword ids of a product quantiser
+      results['used_codewords'] = [len(np.unique(ids)) for ids in codes.T]
     if self._state is not None:
       results['step'] = int(self._state.step)
       codewords = self.codewords()
@@ -116,6 +131,7 @@ class Ranker:
           self._rows,
           self._encoded,
           self._state,
+          self._distances,
         )._scores()
         for name, evaluation in experiment.evaluations.items()
       }
@@ -136,8 +152,12 @@ class Ranker:
     if len(split.val) and len(val_database(split)):
       results['val'] = self.score(split.val, val_database(split))
     if self._state is not None and self._experiment.method.bank is not None:
-      results['transductive'] = self.score(
-        split.query, split.database, bank=True
+      results['transductive'] = self.score_transductive(
+        split.query, split.database
+      )
+    if self._distances is not None and self._distances.symmetric is not None:
+      results['symmetric'] = self.score(
+        split.query, split.database, symmetric=True
       )
     return results
 
@@ -165,15 +185,15 @@ class Ranker:
     Returns:
       Distances and rows, both `[q, count]`.
     """
-    if self._distance is None:
+    if self._distances is None:
       near, order = search.top_k(self.codes(query), self.codes(database), count)
       return np.asarray(near), database[np.asarray(order)]
-    distances = self._distances(query, self.codes(database))
+    distances = self._asymmetric(query, self.codes(database))
     stable = np.argsort(distances, axis=1, kind='stable')[:, :count]
     return np.take_along_axis(distances, stable, axis=1), database[stable]
 
   def score(
-    self, query: np.ndarray, database: np.ndarray, *, bank: bool = False
+    self, query: np.ndarray, database: np.ndarray, *, symmetric: bool = False
   ) -> dict[str, Any]:
     """Scores of some queries against some rows, by the protocol.
 
@@ -181,39 +201,72 @@ class Ranker:
       query: rows that search.
       database: rows that are searched; a query among them is left out of its
         own ranking.
-      bank: take the codes of train rows from the method's bank.
+      symmetric: quantise the queries too, where the method says how far two
+        codes are apart.
 
     Returns:
       As `metrics.evaluate`, or `metrics.evaluate_ranking`.
     """
+    return self._score(
+      query,
+      database,
+      self.codes(database),
+      self._experiment.protocol,
+      self._symmetric if symmetric else self._asymmetric,
+    )
+
+  def score_transductive(
+    self, query: np.ndarray, database: np.ndarray
+  ) -> dict[str, Any]:
+    """Scores where codes of train rows are those of the method's bank.
+
+    Args:
+      query: as for `score`.
+      database: as for `score`.
+
+    Returns:
+      As `score`, by a protocol that is named transductive; and `learnt_rows`,
+      how many rows of the database have learnt codes. The others, and those of
+      which the bank has none, 0 in all bits, have codes as in `score`.
+    """
+    experiment = self._experiment
+    assert self._state is not None and experiment.method.bank is not None
+    bank = experiment.method.bank(method_variables(self._state))
+    train = experiment.split.train  # sorted
+    place = np.searchsorted(train, database).clip(max=len(train) - 1)
+    learnt = np.asarray(bank)[place]
+    is_learnt = (train[place] == database) & learnt.any(axis=1)
+    codes = np.where(is_learnt[:, None], learnt, self.codes(database))
+    protocol = dataclasses.replace(experiment.protocol, transductive=True)
+    scores = self._score(query, database, codes, protocol, self._asymmetric)
+    return {'learnt_rows': int(is_learnt.sum()), **scores}
+
+  def _score(
+    self,
+    query: np.ndarray,
+    database: np.ndarray,
+    codes: np.ndarray,
+    protocol: metrics.EvaluationProtocol,
+    distances: Callable[[np.ndarray, np.ndarray], np.ndarray],
+  ) -> dict[str, Any]:
+    """Scores of some queries against these codes of some rows."""
     experiment = self._experiment
     similarity = None
     if experiment.measures.graded and experiment.class_distances is not None:
       similarity = 1 - experiment.class_distances
+    labels = self._labels[query], self._labels[database]
     more: dict[str, Any] = {
       'measures': experiment.measures,
       'similarity': similarity,
       'query_ids': query,
       'database_ids': database,
     }
-    codes = self.codes(database)
-    if bank:
-      codes = self._learnt(codes, database)
-    if self._distance is None:
+    if self._distances is None:
       return metrics.evaluate(
-        self.codes(query),
-        codes,
-        self._labels[query],
-        self._labels[database],
-        experiment.protocol,
-        **more,
+        self.codes(query), codes, *labels, protocol, **more
       )
     return metrics.evaluate_ranking(
-      lambda rows: self._distances(query[rows], codes),
-      self._labels[query],
-      self._labels[database],
-      experiment.protocol,
-      **more,
+      lambda rows: distances(query[rows], codes), *labels, protocol, **more
     )
 
   def relevant(self, query: np.ndarray, database: np.ndarray) -> np.ndarray:
@@ -222,18 +275,24 @@ class Ranker:
       similarity.relevance(self._labels[query], self._labels[database])
     )
 
-  def _distances(self, query: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    assert self._distance is not None
+  def _asymmetric(self, query: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    assert self._distances is not None
     outputs = jax.tree.map(
       lambda x: x[np.searchsorted(self._rows, query)], self._encoded.outputs
     )
-    return np.asarray(self._distance(outputs, codes))
+    return np.asarray(self._distances.asymmetric(outputs, codes))
 
-  def _learnt(self, codes: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The codes of rows, those of train rows from the method's bank."""
-    assert self._state is not None and self._experiment.method.bank is not None
-    bank = self._experiment.method.bank(method_variables(self._state))
-    train = self._experiment.split.train  # sorted
-    place = np.searchsorted(train, rows).clip(max=len(train) - 1)
-    is_train = train[place] == rows
-    return np.where(is_train[:, None], np.asarray(bank)[place], codes)
+  def _symmetric(self, query: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    assert self._distances is not None
+    assert self._distances.symmetric is not None
+    return np.asarray(self._distances.symmetric(self.codes(query), codes))
+
+
+def _bound(method: HashMethod, variables: Variables) -> Distances:
+  """The distances of a method that has one, for these variables."""
+  assert method.distance is not None
+  symmetric = method.symmetric_distance
+  return Distances(
+    functools.partial(method.distance, variables),
+    None if symmetric is None else functools.partial(symmetric, variables),
+  )

@@ -192,6 +192,7 @@ def results_table(results: dict[str, Any]) -> str:
     'query_database': 'database',
     'query_database_without_train': 'database without train',
     'transductive': 'transductive database',
+    'symmetric': 'queries quantised too',
     'val': 'val',
   }
   columns = [key for key in named if key in results]
@@ -218,6 +219,12 @@ def results_table(results: dict[str, Any]) -> str:
     f'step {results["step"]}; {results["split"]}; {first["protocol"]} '
     f'[{first["protocol_digest"]}]'
   ]
+  if 'transductive' in results:
+    learnt = results['transductive']['learnt_rows']
+    notes.append(
+      f'transductive: the codes of {learnt} rows of the database were learnt '
+      'from their labels'
+    )
   if results.get('reconstruction'):
     notes.insert(0, f'RECONSTRUCTION: {results["reconstruction"]}')
   if 'code_health' in results:

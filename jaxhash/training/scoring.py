@@ -110,6 +110,11 @@ def _evaluation(config: Mapping[str, Any], dataset: Dataset) -> Evaluation:
     package=package,
     kind=kind,
   )
+  if config['evaluation'].get('transductive'):
+    raise ValueError(
+      'evaluation.transductive cannot be set: a method that learns database '
+      'codes is scored both ways, and results have `transductive` beside'
+    )
   labels = dataset.labels
   if ignored:
     labels = np.delete(labels, ignored, axis=1)

@@ -37,6 +37,8 @@ from jaxhash.training.stage_files import (
 
 __all__ = ['check_run', 'prepare', 'prepare_seeds']
 
+ROWS_AT_A_TIME = 4096
+
 
 def prepare(
   config: Mapping[str, Any],
@@ -190,6 +192,8 @@ def check_run(
     {**config, 'optimizer': without_method_groups(config)},
     method=method._replace(init=lambda key, info: Variables()),
   )
+  for place in places:
+    place.stage.check(run.info)
   first = places[0]
   make(
     {**first.config, 'seed': config['seed']},
@@ -243,7 +247,8 @@ def _rows(
   """The seeds that are not finished, and what their stage wants of the rows."""
   stage = place.stage
   if stage.method is None:
-    yield from ((experiment, None) for experiment in experiments)
+    for experiment in experiments:
+      yield experiment, _inputs(experiment) if stage.wants_inputs else None
     return
   workdir = group_folder(place.folder, [e.config['seed'] for e in experiments])
   states = train_seeds(experiments, workdir, progress=progress, say=say)
@@ -253,6 +258,22 @@ def _rows(
     if not is_finished(place, experiment.config['seed']):
       rows = encode.of(experiment)(state, experiment.split.train)
       yield experiment, rows.codes
+
+
+def _inputs(experiment: Experiment) -> np.ndarray:
+  """The train rows as they are prepared for encoding."""
+  pipeline, train = experiment.pipeline, experiment.split.train
+  blocks = np.array_split(train, max(1, len(train) // ROWS_AT_A_TIME))
+  return np.concatenate(
+    [
+      np.asarray(
+        pipeline.preprocess(
+          pipeline.data, np.asarray(experiment.dataset.inputs[rows])
+        )
+      )
+      for rows in blocks
+    ]
+  )
 
 
 def _untrained() -> HashMethod:

@@ -23,6 +23,7 @@ def make_train_step(
   optimizer: optax.GradientTransformation,
   prepare: Callable[[PyTree, Batch, jax.Array], Batch],
   *,
+  steps_per_round: int | None = None,
   seeds_axis: str | None = None,
   devices_axis: str | None = None,
 ) -> TrainStep:
@@ -35,6 +36,8 @@ def make_train_step(
       through features and logits alike.
     optimizer: over `{'encoder': ..., 'method': ...}`.
     prepare: `Pipeline.prepare`.
+    steps_per_round: `Pipeline.steps_per_round`; only a method that has `solve`
+      needs it.
     seeds_axis: name of the `jax.vmap` axis along which seeds are trained
       together, None for a single run. All stop where one fails: a branch on
       one seed alone would turn every `lax.cond` inside into a select, and a
@@ -51,7 +54,16 @@ def make_train_step(
     state donated. A loss or gradient that is not finite is recorded in
     `failed_step` and freezes the state but for `step`. Under `jax.vmap` the
     `step` and `failed_step` of the state are not mapped.
+
+  Raises:
+    ValueError: the method has `solve`, and `steps_per_round` is not given.
   """
+
+  if method.solve is not None and steps_per_round is None:
+    raise ValueError(
+      'the method has a closed-form step at the end of a round: give '
+      'steps_per_round, say that of the pipeline'
+    )
 
   def train_step(
     state: TrainState, data: PyTree, batch: Batch
@@ -97,11 +109,18 @@ def make_train_step(
       updates, opt_state = optimizer.update(
         gradients, state.opt_state, state.params
       )
+      method_state = method.update(
+        variables, outputs, aux, whole, key=update_key, step=state.step
+      )
       return state._replace(
         params=optax.apply_updates(state.params, updates),
         encoder_state=encoder_state,
-        method_state=method.update(
-          variables, outputs, aux, whole, key=update_key, step=state.step
+        method_state=_solved(
+          method,
+          variables._replace(state=method_state),
+          steps_per_round,
+          key=jax.random.fold_in(update_key, 1),
+          step=state.step,
         ),
         opt_state=opt_state,
       )
@@ -121,6 +140,25 @@ def make_train_step(
     return state._replace(step=step + 1), metrics
 
   return train_step
+
+
+def _solved(
+  method: HashMethod,
+  variables: Variables,
+  steps_per_round: int | None,
+  *,
+  key: jax.Array,
+  step: jax.Array,
+) -> PyTree:
+  """The state after a closed-form step, where one is due."""
+  solve = method.solve
+  if solve is None or steps_per_round is None:
+    return variables.state
+  return jax.lax.cond(
+    (step + 1) % steps_per_round == 0,
+    lambda: solve(variables, key=key, step=step),
+    lambda: variables.state,
+  )
 
 
 def _mean_over_devices(tree: PyTree, axis_name: str) -> PyTree:

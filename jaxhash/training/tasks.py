@@ -108,6 +108,7 @@ def seeds_together(experiments: Sequence[Experiment]) -> Task:
     first.encoder,
     first.optimizer,
     first.pipeline.prepare,
+    steps_per_round=first.pipeline.steps_per_round,
     seeds_axis=SEEDS,
   )
 
@@ -165,6 +166,7 @@ def compile_step(experiment: Experiment) -> TrainStep:
       experiment.encoder,
       experiment.optimizer,
       experiment.pipeline.prepare,
+      steps_per_round=experiment.pipeline.steps_per_round,
     ),
     donate_argnums=0,
     out_shardings=replicated,

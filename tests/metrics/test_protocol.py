@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 
 import jaxtyping
@@ -29,12 +30,23 @@ def test_digest_is_of_the_fields_alone():
     EvaluationProtocol(ties='best'),
     EvaluationProtocol(area='trapezoids'),
     EvaluationProtocol(ties='database_order'),
+    EvaluationProtocol(transductive=True),
   ]
   assert len({p.digest() for p in protocols}) == len(protocols)
   for protocol in protocols:
     values = json.loads(json.dumps(protocol.to_dict()))
     assert EvaluationProtocol(**values) == protocol
     assert EvaluationProtocol(**values).digest() == protocol.digest()
+
+
+def test_digests_of_before_there_was_transductive_stay():
+  # Of the fields as they were: results that were saved then still compare.
+  fields = EvaluationProtocol(at=7).to_dict()
+  assert fields.pop('transductive') is False
+  text = json.dumps(fields, sort_keys=True, separators=(',', ':'))
+  digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+  assert EvaluationProtocol(at=7).digest() == digest
+  assert str(EvaluationProtocol(transductive=True)).endswith(' transductive')
 
 
 def test_frozen():
@@ -46,6 +58,7 @@ def test_frozen():
   ('kwargs', 'message'),
   [
     ({'at': 0}, 'int >= 1, got 0'),
+    ({'transductive': 1}, 'must be True or False, got 1'),
     ({'at': -1}, 'int >= 1, got -1'),
     ({'at': True}, 'int >= 1, got True'),
     ({'at': 10.0}, r'int >= 1, got 10\.0'),

@@ -23,22 +23,32 @@ METHODS = {
   'dch': {},
   'shrewd': FLAT,
   'csq': {},
+  'adsh': {},
+  'bihalf': {},
+  'cibhash': {},
   'tests.toy_methods:two_views': {},
   'tests.toy_methods:alternating': {},
 }
 
 
 def experiment(name):
-  views = {'pipeline': {'views': 2}} if name.endswith('two_views') else {}
+  views = 2 if name.endswith(('two_views', 'cibhash')) else 1
   method = name.removesuffix('_bank')
   return experiment_of(
-    {'name': method, 'num_bits': 8, **METHODS[name]}, devices=1, **views
+    {'name': method, 'num_bits': 8, **METHODS[name]},
+    devices=1,
+    pipeline={'views': views, 'rows_per_round': 16},  # rounds of two steps
   )
 
 
 def step_of(run, **options):
   return training.make_train_step(
-    run.method, run.encoder, run.optimizer, run.pipeline.prepare, **options
+    run.method,
+    run.encoder,
+    run.optimizer,
+    run.pipeline.prepare,
+    steps_per_round=run.pipeline.steps_per_round,
+    **options,
   )
 
 

@@ -1,5 +1,6 @@
 """Scores, reports and shallow references of a run."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -46,7 +47,7 @@ def test_the_encode_step_compiles_once(monkeypatch):
   monkeypatch.setattr(
     encode_module,
     'make_encode_step',
-    lambda *a: chex.assert_max_traces(make(*a), n=1),
+    lambda *a, **k: chex.assert_max_traces(make(*a, **k), n=1),
   )
   experiment, state = untrained()
   encode = training.RowEncoder(experiment, batch_size=16)
@@ -149,6 +150,7 @@ def test_a_bank_gives_the_codes_of_train_rows_alone():
   bank = np.asarray(state.method_state['bank']).copy()
   labels = experiment.dataset.labels[experiment.split.train]
   bank[:] = np.where(np.arange(8) < 2 * labels[:, None], 1.0, -1.0)
+  bank[::3] = 0  # no codes were learnt of these rows
   state = state._replace(
     method_state={**state.method_state, 'bank': jnp.asarray(bank)}
   )
@@ -159,8 +161,9 @@ def test_a_bank_gives_the_codes_of_train_rows_alone():
   split, labels = experiment.split, experiment.dataset.labels
   codes = encode(state, split.database).codes.copy()
   for i, row in enumerate(split.database):
-    if row in split.train:
-      codes[i] = bank[np.flatnonzero(split.train == row)[0]]
+    place = np.flatnonzero(split.train == row)
+    if len(place) and place[0] % 3:
+      codes[i] = bank[place[0]]
   expected = metrics.evaluate(
     encode(state, split.query).codes,
     codes,
@@ -169,7 +172,73 @@ def test_a_bank_gives_the_codes_of_train_rows_alone():
     experiment.protocol,
   )
   assert results['transductive']['mAP'] == expected['mAP']
+  assert results['transductive']['learnt_rows'] == sum(
+    i % 3 > 0 and row in split.database for i, row in enumerate(split.train)
+  )
+  # The two are never taken for one another.
+  protocols = [
+    results[name]['protocol'] for name in ('query_database', 'transductive')
+  ]
+  assert protocols[1] == protocols[0] + ' transductive'
+  digests = [
+    results[name]['protocol_digest']
+    for name in ('query_database', 'transductive')
+  ]
+  assert (
+    digests[0] != digests[1] and digests[0] == results['val']['protocol_digest']
+  )
+  results = {'step': 0, **results}
+  assert 'rows of the database were learnt' in training.results_table(results)
   assert results['query_database']['mAP'] != expected['mAP']
+
+
+def test_a_shallow_method_with_a_distance_ranks_by_it():
+  experiment, _ = untrained()
+  results = training.evaluate_shallow(experiment, 'cosine', 8)
+  split, labels = experiment.split, experiment.dataset.labels
+  x = np.asarray(
+    experiment.pipeline.preprocess(
+      experiment.pipeline.data, experiment.dataset.inputs
+    )
+  )
+  x = x / np.linalg.norm(x, axis=1, keepdims=True)
+  expected = metrics.evaluate_ranking(
+    -x[split.query] @ x[split.database].T,
+    labels[split.query],
+    labels[split.database],
+    experiment.protocol,
+  )
+  assert results['query_database']['mAP'] == pytest.approx(expected['mAP'])
+  assert 'symmetric' not in results and 'code_health' not in results
+
+
+@pytest.mark.parametrize('name', ['sdh', 'pq'])
+def test_shallow_methods_get_the_labels_that_may_be_seen(name):
+  experiment = experiment_of(METHOD, protocol={'num_labelled': 4})
+  results = training.evaluate_shallow(experiment, name, 8)
+  split, dataset = experiment.split, experiment.dataset
+  shallow = importlib.import_module(f'jaxhash.shallow.{name}')
+  x = experiment.pipeline.preprocess(experiment.pipeline.data, dataset.inputs)
+  labels = np.where(
+    np.isin(split.train, split.labelled), dataset.labels[split.train], -1
+  )
+  more = {'labels': jnp.asarray(labels)} if name == 'sdh' else {}
+  model = shallow.fit(x[split.train], jax.random.key(0), num_bits=8, **more)
+  codes = np.asarray(shallow.encode(model, x))
+  of_both = dataset.labels[split.query], dataset.labels[split.database]
+  if name == 'sdh':
+    expected = metrics.evaluate(
+      codes[split.query], codes[split.database], *of_both
+    )
+    assert results['code_health']['distinct_codes'] > 1
+  else:
+    distances = shallow.distance(model, x[split.query], codes[split.database])
+    expected = metrics.evaluate_ranking(np.asarray(distances), *of_both)
+    assert results['used_codewords'] == [len(np.unique(codes[split.database]))]
+    assert results['symmetric']['mAP'] != results['query_database']['mAP']
+  assert results['query_database']['mAP'] == pytest.approx(
+    expected['mAP'], rel=1e-5
+  )
 
 
 def test_shallow_references_use_the_same_split():
@@ -239,7 +308,7 @@ def test_by_its_own_distance_no_query_retrieves_itself():
   assert scores['ignored_pairs'] == 9
   labels = experiment.dataset.labels
   expected = metrics.evaluate_ranking(
-    ranker._distances(query, ranker.codes(rows)),
+    ranker._asymmetric(query, ranker.codes(rows)),
     labels[query],
     labels[rows],
     experiment.protocol,
@@ -247,6 +316,35 @@ def test_by_its_own_distance_no_query_retrieves_itself():
     database_ids=rows,
   )
   assert scores == expected
+
+
+def test_queries_that_are_quantised_too_are_scored_beside():
+  experiment = experiment_of(
+    {'name': 'tests.toy_methods:quantised', 'num_bits': 8}
+  )
+  state = training.initial_state(experiment)
+  encode = training.RowEncoder(experiment)
+  results = training.evaluate(experiment, state, encode)
+  split, labels = experiment.split, experiment.dataset.labels
+  books = np.asarray(state.params['method']['codebooks'])
+  query, items = (
+    encode(state, rows).codes for rows in (split.query, split.database)
+  )
+  expected = metrics.evaluate_ranking(
+    sum(
+      np.square(books[m][query[:, m]][:, None] - books[m][items[:, m]]).mean(-1)
+      for m in (0, 1)
+    ),
+    labels[split.query],
+    labels[split.database],
+    experiment.protocol,
+  )
+  assert results['symmetric']['mAP'] == pytest.approx(expected['mAP'], abs=1e-6)
+  assert results['symmetric'] != results['query_database']
+  assert results['used_codewords'] == [
+    len(np.unique(items[:, m])) for m in (0, 1)
+  ]
+  assert 'code_health' not in results
 
 
 def test_the_nearest_are_the_nearest():
@@ -339,7 +437,7 @@ def test_the_train_step_compiles_once_in_a_run(tmp_path, monkeypatch):
   monkeypatch.setattr(
     tasks,
     'make_train_step',
-    lambda *a: chex.assert_max_traces(make(*a), n=1),
+    lambda *a, **k: chex.assert_max_traces(make(*a, **k), n=1),
   )
   state = training.train(experiment_of(METHOD), tmp_path)
   assert int(state.step) == 24

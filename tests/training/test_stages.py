@@ -19,6 +19,7 @@ from jaxhash.core import (
 )
 from jaxhash.methods.cross_entropy import cross_entropy
 from jaxhash.training import WorkdirError, stage_files, tasks
+from jaxhash.training import stages as stages_module
 from jaxhash.training import workdir as files
 from jaxhash.training.experiment import build_method
 from tests.configs import small
@@ -70,6 +71,39 @@ def config_of(name='counting', seed=0, **changes):
   if name == 'counting':
     config['stages'] = {'first': {'checkpoint_every': 3}}
   return {**config, 'seed': seed, **changes}
+
+
+def looking(num_bits, wanted=True):
+  """A stage that trains nothing and looks at the inputs."""
+
+  def look(key, info, rows):
+    if not wanted:
+      assert rows is None
+      return StageResult({'seen': np.zeros(1)}, {})
+    return StageResult({'seen': rows}, {'rows': len(rows)})
+
+  def loss(variables, outputs, batch, *, key, step):
+    return (outputs.logits**2).mean(), Aux({})
+
+  stage = Stage('look', look, wants_inputs=wanted)
+  return HashMethod(
+    num_bits, lambda key, info: Variables(), loss, stages=(stage,)
+  )
+
+
+def test_a_stage_that_trains_nothing_may_look_at_the_inputs(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(stages_module, 'ROWS_AT_A_TIME', 7)
+  run = training.prepare(config_of('looking'), tmp_path)
+  pipeline, rows = run.pipeline, run.split.train
+  expected = pipeline.preprocess(pipeline.data, run.dataset.inputs[rows])
+  seen = run.info.arrays['seen']
+  np.testing.assert_allclose(seen, expected, rtol=1e-6)
+  assert seen.dtype == np.float32 and len(seen) == len(rows)
+  config = config_of('looking')
+  config['method']['wanted'] = False
+  training.prepare(config, tmp_path / 'other')
 
 
 def test_stages_are_run_once_and_found_again(tmp_path):
