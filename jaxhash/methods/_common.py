@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int8
 
 from jaxhash.codewords.majority import majority
-from jaxhash.core import Outputs, Variables
+from jaxhash.core import Info, Variables
 from jaxhash.losses import codeword_cosines, has_label, multi_hot, safe_reduce
 
 __all__: list[str] = []
@@ -42,13 +42,15 @@ def load_array(path: str, what: str) -> np.ndarray:
     raise ValueError(f'{what} {file} cannot be read: {e}') from e
 
 
-def check_one_view(outputs: Outputs, labels: Array) -> None:
-  """Pairs are of rows, and several views of a row have its one label."""
-  views, rows = len(outputs.logits), len(labels)
-  if views != rows:
+def check_views(info: Info, wanted: int) -> None:
+  """Raises a ValueError where the batches of a run have other views.
+
+  Pairs are of rows, and several views of a row have its one label.
+  """
+  if info.views != wanted:
     raise ValueError(
-      f'this method compares the rows of a batch, and takes one view of each: '
-      f'got {views} outputs of {rows} rows; set pipeline.views to 1'
+      f'this method takes {wanted} views of a row, got {info.views}: set '
+      f'pipeline.views to {wanted}'
     )
 
 

@@ -85,6 +85,7 @@ def pair_method(
 
   def init(key: jax.Array, info: Info) -> Variables:
     del key
+    _common.check_views(info, 1)
     return Variables(state={'bank': empty_bank(info, num_bits)} if bank else {})
 
   def loss(
@@ -97,7 +98,6 @@ def pair_method(
   ) -> tuple[jax.Array, Aux]:
     del key
     labels = batch['labels']
-    _common.check_one_view(outputs, labels)
     rows = has_label(labels)
     logits = _common.zero_unlabelled(outputs.logits, labels)
     codes = activation(logits.astype(jnp.float32), step)

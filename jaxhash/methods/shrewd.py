@@ -135,6 +135,7 @@ def shrewd(
   source = distance_source(similarity, similarity_of)
 
   def init(key: jax.Array, info: Info) -> Variables:
+    _common.check_views(info, 1)
     state = source.init(info)
     if not classification_weight:
       return Variables(state=state)
@@ -151,7 +152,6 @@ def shrewd(
   ) -> tuple[jax.Array, Aux]:
     del step
     distances, rows = source.distances(variables.state, batch)
-    _common.check_one_view(outputs, rows)
     logits = jnp.where(rows[:, None], outputs.logits, 0.0)
     codes = jax.nn.sigmoid(logits.astype(jnp.float32))
     relative = relative_distance_loss(

@@ -1,5 +1,7 @@
 """What the tests of methods with fixed and semantic targets share."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,3 +38,18 @@ def loss_of(method, problem, *, step=STEP):
 def rows_with_label(batch):
   labels = np.asarray(batch['labels'])
   return np.flatnonzero(labels >= 0 if labels.ndim == 1 else labels.any(axis=1))
+
+
+@functools.partial(jax.jit, static_argnums=0, static_argnames='steps')
+def advance(method, variables, outputs, batch, step, *, steps):
+  """A step of the loop, in rounds of so many; parameters stay as they are."""
+  step = jnp.int32(step)
+  value, aux = method.loss(variables, outputs, batch, key=None, step=step)
+  state = method.update(variables, outputs, aux, batch, key=KEY, step=step)
+  new = variables._replace(state=state)
+  state = jax.lax.cond(
+    (step + 1) % steps == 0,
+    lambda: method.solve(new, key=KEY, step=step),
+    lambda: new.state,
+  )
+  return new._replace(state=state), value, aux

@@ -358,15 +358,6 @@ def test_no_similar_pair_at_all(name):
       assert jnp.isfinite(gradient.logits).all()
 
 
-@every_method
-def test_one_view_of_each_row(name):
-  method = MAKE[name]()
-  variables, outputs, batch = make_problem(method)
-  twice = jax.tree.map(lambda a: jnp.concatenate([a, a]), outputs)
-  with pytest.raises(ValueError, match='got 14 outputs of 7 rows; set pipel'):
-    loss_of(method, (variables, twice, batch))
-
-
 @pytest.mark.parametrize(
   ('name', 'options', 'message'),
   [

@@ -162,14 +162,6 @@ def test_metrics_are_of_the_rows_with_a_label():
   np.testing.assert_allclose(metrics['bit_imbalance'], uneven, 1e-6)
 
 
-def test_one_view_of_each_row():
-  method = shrewd(BITS, **WEAK)
-  outputs, batch = batch_of()
-  twice = jax.tree.map(lambda a: jnp.concatenate([a, a]), outputs)
-  with pytest.raises(ValueError, match='got 16 outputs of 8 rows; set pipe'):
-    loss_of(method, method.init(KEY, info_of()), twice, batch)
-
-
 def gradient_of(method, info, batch):
   variables = method.init(KEY, info)
   outputs, _ = batch_of()
