@@ -16,13 +16,13 @@ from jaxhash import binarize
 from jaxhash.shallow import base
 from jaxhash.shallow.base import LinearModel, encode
 
-__all__ = ['encode', 'fit', 'pca', 'rotate']
+__all__ = ['encode', 'fit', 'rotate']
 
 _matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
 def fit(
-  features: Float[Array, 'items features'],
+  features: base.Features,
   key: Key[Array, ''],
   *,
   num_bits: int,
@@ -37,7 +37,8 @@ def fit(
   for in turn (section 3.2), each exactly, so the error never grows.
 
   Args:
-    features: float `[items, features]`.
+    features: float `[items, features]`; a memory map is read in blocks, twice,
+      and only its principal components are held.
     key: of the random rotation that it starts from.
     num_bits: K, from 1 to the length of a feature.
     num_iterations: at least 0; the paper's 50 is enough to converge.
@@ -58,56 +59,26 @@ def fit(
   """
   if num_iterations < 0:
     raise ValueError(f'num_iterations must be >= 0, got {num_iterations}')
-  if num_bits > features.shape[-1]:
-    raise ValueError(
-      f'ITQ gives at most as many bits as a feature is long: got num_bits='
-      f'{num_bits} and features of length {features.shape[-1]}'
-    )
-  mean, centered = base.center(features, num_bits)
-  projection, errors = _fit(centered, key, num_bits, num_iterations)
-  return LinearModel(mean, projection, errors)
+  base.check_fit(features, num_bits, components=True)
+  mean, directions, _ = base.pca(features, num_bits)
+  projected = jnp.concatenate(
+    [base.project(rows, mean, directions) for rows in base.blocks(features)]
+  )
+  rotation, errors = _fit(projected, key, num_iterations)
+  return LinearModel(mean, _matmul(directions, rotation), errors)
 
 
-@partial(jax.jit, static_argnums=(2, 3))
+@partial(jax.jit, static_argnums=2)
 def _fit(
-  centered: jax.Array, key: jax.Array, num_bits: int, num_iterations: int
+  projected: jax.Array, key: jax.Array, num_iterations: int
 ) -> tuple[jax.Array, jax.Array]:
-  directions = pca(centered, num_bits)
-  projected = _matmul(centered, directions)
   rotation, errors = jax.lax.scan(
     lambda rotation, _: rotate(projected, rotation),
-    jax.random.orthogonal(key, num_bits),
+    jax.random.orthogonal(key, projected.shape[1]),
     length=num_iterations,
   )
   _, last = rotate(projected, rotation)
-  errors = jnp.concatenate([errors, last[None]])
-  return _matmul(directions, rotation), errors
-
-
-def pca(
-  centered: Float[Array, 'items features'], num_components: int
-) -> Float[Array, 'features components']:
-  """Principal directions, by decreasing variance.
-
-  Args:
-    centered: float32 `[items, features]` with mean zero.
-    num_components: at most the number of features.
-
-  Returns:
-    float32 `[features, components]` with orthonormal columns; the sign is such
-    that the entry of greatest magnitude is positive, so that it does not hang
-    on the linear algebra library.
-
-  Example:
-    >>> pca(jnp.array([[0.0, -2.0], [0.0, 2.0]]), 1).tolist()
-    [[0.0], [1.0]]
-  """
-  covariance = _matmul(centered.T, centered) / len(centered)
-  _, directions = jnp.linalg.eigh(covariance)
-  directions = directions[:, ::-1][:, :num_components]
-  greatest = jnp.argmax(jnp.abs(directions), axis=0)
-  entries = jnp.take_along_axis(directions, greatest[None], axis=0)
-  return jnp.where(entries < 0, -directions, directions)
+  return rotation, jnp.concatenate([errors, last[None]])
 
 
 def rotate(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Key
 
 from jaxhash.shallow import base
 from jaxhash.shallow.base import LinearModel, encode
@@ -17,7 +17,7 @@ __all__ = ['encode', 'fit']
 
 
 def fit(
-  features: Float[Array, 'items features'],
+  features: base.Features,
   key: Key[Array, ''],
   *,
   num_bits: int,
@@ -31,7 +31,7 @@ def fit(
   that at the mean.
 
   Args:
-    features: float `[items, features]`.
+    features: float `[items, features]`; a memory map is read in blocks.
     key: of the hyperplanes.
     num_bits: bits of a code, at least 1; may exceed the length of a feature.
 
@@ -47,6 +47,7 @@ def fit(
     >>> encode(model, features).shape
     (100, 16)
   """
-  mean, _ = base.center(features, num_bits)
+  base.check_fit(features, num_bits)
+  mean = base.moments(features, covariance=False).mean
   projection = jax.random.normal(key, (mean.shape[0], num_bits))
   return LinearModel(mean, projection, jnp.zeros([0]))

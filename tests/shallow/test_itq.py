@@ -52,15 +52,6 @@ def test_last_error_is_that_of_the_model():
   )
 
 
-def test_principal_directions_by_decreasing_variance():
-  features = _features()
-  centered = features - features.mean(0)[None]
-  projected = centered @ itq.pca(centered, 5)
-  expected = oracle.project(np.asarray(features, np.float64), 5)
-  np.testing.assert_allclose(projected, expected, atol=1e-4)
-  assert np.all(np.diff(np.asarray(projected).var(0)) < 0)
-
-
 def test_refuses():
   features, key = jnp.ones((4, 3)), jax.random.key(0)
   with pytest.raises(ValueError, match=r'num_bits=4 .* length 3'):
