@@ -18,6 +18,7 @@ PARTS = {'methods', 'bits', 'seeds', 'shallow', 'scores'}
 RESULTS = (
   'query_database',
   'query_database_without_train',
+  'symmetric',
   'transductive',
   'val',
   'evaluations',

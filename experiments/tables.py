@@ -22,7 +22,12 @@ __all__ = [
 
 SIGNIFICANT = 0.05
 # What a cell has only under some protocols, or of some methods.
-OPTIONAL = ('query_database_without_train', 'transductive', 'val')
+OPTIONAL = (
+  'query_database_without_train',
+  'symmetric',
+  'transductive',
+  'val',
+)
 Cells = Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
 
 

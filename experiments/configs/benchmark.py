@@ -1,8 +1,11 @@
 """Tables of methods x bits x seeds, for `python -m experiments.benchmark`.
 
   digits                  a few methods on the digits, offline
-  cifar10_features        protocol I                     --arrays=FOLDER
+  cifar10_features        protocol I, the whole field    --arrays=FOLDER
   cifar10_short_codes     the same, 8 to 16 bits         --arrays=FOLDER
+  cifar10_unsupervised    no labels, 5,000 train rows    --arrays=FOLDER
+  cifar10_database        all database labels known      --arrays=FOLDER
+  cifar10_schn            SCHN without its parts         --arrays=FOLDER
   tiny_imagenet_features  mAP@ALL and mAHP@250           --arrays=FOLDER
   tiny_imagenet_pairs     the same, methods on pairs     --arrays=FOLDER
   coco18_features         multi-label, mAP and NDCG      --arrays=FOLDER
@@ -19,30 +22,39 @@ from ml_collections import ConfigDict
 
 from experiments.configs import (
   adalabelhash,
+  adsh,
+  bihalf,
+  cibhash,
   class_bits,
   cross_entropy,
   csq,
   dch,
+  deepquan,
   dhe,
   dhn,
   dpn,
   dpsh,
+  dsdh,
   dsh,
   dtsh,
   greedyhash,
+  greedyhash_unsupervised,
   hashnet,
   idhn,
   mdsh,
   orthohash,
+  schn,
   shc,
   shrewd,
+  ssdh,
 )
 from jaxhash import training
 
 __all__ = ['get_config']
 
-METHODS = {
+SUPERVISED = {
   'adalabelhash': adalabelhash,
+  'adsh': adsh,
   'class_bits': class_bits,
   'cross_entropy': cross_entropy,
   'csq': csq,
@@ -51,6 +63,7 @@ METHODS = {
   'dhn': dhn,
   'dpn': dpn,
   'dpsh': dpsh,
+  'dsdh': dsdh,
   'dsh': dsh,
   'dtsh': dtsh,
   'greedyhash': greedyhash,
@@ -58,14 +71,41 @@ METHODS = {
   'idhn': idhn,
   'mdsh': mdsh,
   'orthohash': orthohash,
+  'schn': schn,
   'shc': shc,
   'shrewd': shrewd,
 }
+UNSUPERVISED = {
+  'bihalf': bihalf,
+  'cibhash': cibhash,
+  'deepquan': deepquan,
+  'greedyhash_unsupervised': greedyhash_unsupervised,
+  'ssdh': ssdh,
+}
+METHODS = {**SUPERVISED, **UNSUPERVISED}
 # Rows that are a method with other settings.
 WEAK = {'classification_weight': 0.0}
+MMASIA = {'version': 'mmasia'}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
   'cross_entropy_bn': ('cross_entropy', {'encoder': {'head': 'bn'}}),
+  'deepquan_no_triplets': ('deepquan', {'method': {'triplet_weight': 0.0}}),
+  'deepquan_no_quantization': (
+    'deepquan',
+    {'method': {'quantization_weight': 0.0}},
+  ),
   'dpsh_bank': ('dpsh', {'method': {'bank': True}}),
+  'schn_no_cycle': (
+    'schn',
+    {'method': {'cycle_weight': 0.0, 'adversarial_weight': 0.0}},
+  ),
+  'schn_no_adversary': ('schn', {'method': {'adversarial_weight': 0.0}}),
+  'schn_mmasia': ('schn', {'method': MMASIA}),
+  'schn_mmasia_no_cycle': (
+    'schn',
+    {'method': {**MMASIA, 'cycle_weight': 0.0}},
+  ),
+  'schn_sign': ('schn', {'method': {'bank_start': 'sign'}}),
+  'schn_tanh': ('schn', {'method': {'latent_activation': 'tanh'}}),
   'shrewd_weak': ('shrewd', {'method': WEAK}),
   'shrewd_weak_no_kl': ('shrewd', {'method': {**WEAK, 'kl_weight': 0.0}}),
 }
@@ -101,12 +141,65 @@ TABLES: dict[str, dict[str, Any]] = {
     'scores': {'mAP@ALL': MAP},
   },
   'cifar10_features': {
-    'methods': (*METHODS, 'cross_entropy_bn', 'dpsh_bank'),
+    'methods': (
+      *SUPERVISED,
+      'cross_entropy_bn',
+      'dpsh_bank',
+      'schn_mmasia',
+    ),
+    'shallow': ('lsh', 'itq', 'ksh', 'sdh'),
     'bits': (16, 32, 64),
     'seeds': 5,
     'scores': {
       'mAP@ALL': MAP,
+      'mAP@ALL, transductive: learnt codes of train rows': 'transductive.mAP',
       'mAP@ALL, train not searched': 'query_database_without_train.mAP',
+      'mAP@ALL of val': 'val.mAP',
+    },
+  },
+  # The rows that train have two views, which CIBHash alone looks at.
+  'cifar10_unsupervised': {
+    'methods': (
+      *UNSUPERVISED,
+      'deepquan_no_triplets',
+      'deepquan_no_quantization',
+    ),
+    'shallow': ('cosine', 'lsh', 'pcah', 'itq', 'sh', 'pq', 'opq'),
+    'bits': (16, 32, 64),
+    'seeds': 5,
+    'scores': {
+      'mAP@1000': MAP,
+      'mAP@ALL': f'evaluations.all.{MAP}',
+      'mAP@1000, queries quantised too': 'symmetric.mAP',
+      'mAP@1000 of val': 'val.mAP',
+    },
+  },
+  # The same queries and database as in `cifar10_features`, of the same seed.
+  'cifar10_database': {
+    'methods': ('adsh', 'schn', 'csq', 'orthohash'),
+    'bits': (16, 32, 64),
+    'seeds': 5,
+    'scores': {
+      'mAP@ALL, transductive': 'transductive.mAP',
+      'mAP@ALL': MAP,
+    },
+  },
+  'cifar10_schn': {
+    'setting': 'cifar10_features',
+    'methods': (
+      'schn',
+      'schn_no_adversary',
+      'schn_no_cycle',
+      'schn_mmasia',
+      'schn_mmasia_no_cycle',
+      'schn_sign',
+      'schn_tanh',
+    ),
+    'bits': (16, 32, 64),
+    'seeds': 5,
+    'scores': {
+      'mAP@ALL': MAP,
+      'mAP@ALL, transductive: learnt codes of train rows': 'transductive.mAP',
       'mAP@ALL of val': 'val.mAP',
     },
   },
@@ -183,7 +276,7 @@ def get_config(setting: str = 'digits') -> ConfigDict:
       'methods': methods,
       'bits': table['bits'],
       'seeds': table['seeds'],
-      'shallow': ('lsh', 'itq'),
+      'shallow': table.get('shallow', ('lsh', 'itq')),
       'scores': table['scores'],
     }
   )
