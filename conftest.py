@@ -30,7 +30,7 @@ os.environ['PYTHONWARNINGS'] = ','.join(
   f'ignore:Error {verb} persistent compilation cache:UserWarning'
   for verb in ('reading', 'writing')
 )
-os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0.05')
+os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
 os.environ.setdefault('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
 
 import hypothesis
