@@ -1,34 +1,36 @@
 """How good and how fast shallow methods are: jaxhash beside faiss.
 
-  python -m benchmarks.quantizers --cifar10=shared/data/cifar10
+  python -m benchmarks.quantizers --arrays=FOLDER
 
-On PCA features of CIFAR-10: the error of product quantisers, which is the mean
-squared distance of a train row to its reconstruction, and the seconds that
-`fit` took, compiled before; then, of binary codes, how many of the 100 nearest
-neighbours of a query by Euclidean distance are among the 100 nearest by Hamming
-distance. Each draw has its own train rows and seed; the intervals are those of
-the mean over draws, 95%. PQ takes 25 iterations and OPQ 50, as faiss does by
-itself; one of OPQ has one step of Lloyd here, and four there.
+On features with an official train and test part, `train_features.npy` and so
+on: the error of product quantisers, which is the mean squared distance of a
+train row to its reconstruction, and the seconds of fitting, compiled before;
+then, of binary codes, how many of the 100 nearest neighbours of a query by
+Euclidean distance are among the 100 nearest by Hamming distance. Each draw has
+its own train rows and seed; the intervals are those of the mean over draws,
+95%. PQ takes 25 iterations and OPQ 50, as faiss does by itself; one of OPQ has
+one step of Lloyd here, and four there. ITQ is of rows of unit length about the
+mean, as faiss has them inside.
 """
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import faiss
 import jax
 import numpy as np
 from absl import app, flags
 
-from benchmarks.measure import Measured, measure, table
+from benchmarks.measure import measure, table
 from experiments.tables import interval
+from jaxhash.data.sources.arrays import arrays
 from jaxhash.shallow import itq, lsh, opq, pq
 
-CIFAR10 = flags.DEFINE_string(
-  'cifar10', 'shared/data/cifar10', 'Folder of features_pca256.npz.'
+ARRAYS = flags.DEFINE_string(
+  'arrays', None, 'Folder of .npy files.', required=True
 )
 LENGTHS = flags.DEFINE_multi_integer('lengths', [16, 32, 64], 'Bits of a code.')
 DRAWS = flags.DEFINE_integer('draws', 3, 'Of train rows.', lower_bound=2)
@@ -38,13 +40,28 @@ QUERIES = flags.DEFINE_integer('test_rows', 500, 'Queries of the recall.')
 NEIGHBORS = 100
 
 
+class Quantizer(NamedTuple):
+  """A fitted quantiser of faiss, and the rotation before it, if any."""
+
+  rotation: Any
+  quantizer: Any
+
+
 def main(argv: list[str]) -> None:
   """Prints the tables."""
   del argv
-  folder = pathlib.Path(CIFAR10.value)
-  with np.load(folder / 'features_pca256.npz') as arrays:
-    features = arrays['train_features'].astype(np.float32)
-    queries = arrays['test_features'][: QUERIES.value].astype(np.float32)
+  dataset = arrays(folder=ARRAYS.value)
+  if dataset.num_official_train is None:
+    raise app.UsageError(f'{ARRAYS.value} has no official test part')
+  features, queries = (
+    np.asarray(dataset.inputs[part], np.float32)
+    for part in (
+      slice(dataset.num_official_train),
+      slice(
+        dataset.num_official_train, dataset.num_official_train + QUERIES.value
+      ),
+    )
+  )
   draws = [
     np.random.default_rng(seed).permutation(features)[: ROWS.value]
     for seed in range(DRAWS.value)
@@ -52,27 +69,25 @@ def main(argv: list[str]) -> None:
   errors: list[list[Any]] = []
   recalls: list[list[Any]] = []
   for bits in LENGTHS.value:
-    for name, method, peer in (
-      ('PQ', pq, faiss_pq_error),
-      ('OPQ', opq, faiss_opq_error),
-    ):
-      _error(method, draws[0], bits, 0)  # compiles
-      ours = _measured(partial(_error, method), draws, bits)
-      theirs = _measured(peer, draws, bits)
-      error, seconds = (
-        [[getattr(x, field) for x in row] for row in (ours, theirs)]
-        for field in ('result', 'seconds')
-      )
-      errors.append([name, bits, *_cells(error, 2), *_cells(seconds, 1)[:2]])
-    for name, method, codes in (
-      ('ITQ', itq, faiss_itq_codes),
-      ('LSH', lsh, faiss_lsh_codes),
-    ):
+    for name, method, peer in (('PQ', pq, faiss_pq), ('OPQ', opq, faiss_opq)):
+      method.fit(draws[0], jax.random.key(0), num_bits=bits)  # compiles
       found = [
-        _recalls(method, codes, train, queries, bits, seed)
+        _fitted(method, peer, train, bits, seed)
         for seed, train in enumerate(draws)
       ]
-      recalls.append([name, bits, *_cells(list(zip(*found)), 4)])
+      ours, theirs, *seconds = zip(*found)
+      errors.append(
+        [name, bits, *_cells([ours, theirs], 2), *_cells(seconds, 1)[:2]]
+      )
+    for name, method, codes, prepare in (
+      ('ITQ', itq, faiss_itq_codes, unit_rows),
+      ('LSH', lsh, faiss_lsh_codes, lambda *rows: rows),
+    ):
+      recalled = [
+        _recalls(method, codes, prepare, train, queries, bits, seed)
+        for seed, train in enumerate(draws)
+      ]
+      recalls.append([name, bits, *_cells(list(zip(*recalled)), 4)])
   columns = ['method', 'bits', 'jaxhash', 'faiss', 'ratio']
   print(f'\nerror on {ROWS.value} rows, and seconds of fit')
   print(table([*columns, 'jaxhash s', 'faiss s'], errors))
@@ -80,18 +95,23 @@ def main(argv: list[str]) -> None:
   print(table(columns, recalls))
 
 
-def _error(method: Any, train: np.ndarray, bits: int, seed: int) -> float:
+def _fitted(
+  method: Any,
+  peer: Callable[..., Quantizer],
+  train: np.ndarray,
+  bits: int,
+  seed: int,
+) -> tuple[float, float, float, float]:
+  """Our error and that of faiss, and the seconds of fitting, likewise."""
+  ours = measure(partial(_final_error, method, train, bits, seed), repeats=1)
+  theirs = measure(partial(peer, train, bits, seed), repeats=1)
+  error = quantization_error(theirs.result, train)
+  return ours.result, error, ours.seconds, theirs.seconds
+
+
+def _final_error(method: Any, train: np.ndarray, bits: int, seed: int) -> float:
   model = method.fit(train, jax.random.key(seed), num_bits=bits)
   return float(model.errors[-1])
-
-
-def _measured(
-  error: Callable[..., float], draws: Sequence[np.ndarray], bits: int
-) -> list[Measured]:
-  return [
-    measure(partial(error, train, bits, seed), repeats=1)
-    for seed, train in enumerate(draws)
-  ]
 
 
 def _cells(values: Sequence[Sequence[float]], digits: int) -> list[str]:
@@ -105,18 +125,30 @@ def _cells(values: Sequence[Sequence[float]], digits: int) -> list[str]:
 def _recalls(
   method: Any,
   peer: Callable[..., tuple[np.ndarray, np.ndarray]],
+  prepare: Callable[..., tuple[np.ndarray, np.ndarray]],
   train: np.ndarray,
   queries: np.ndarray,
   bits: int,
   seed: int,
 ) -> tuple[float, float]:
   true = neighbors(train, queries)
-  model = method.fit(train, jax.random.key(seed), num_bits=bits)
-  codes, query_codes = (
-    np.asarray(method.encode(model, x)) for x in (train, queries)
-  )
+  rows = prepare(train, queries)
+  model = method.fit(rows[0], jax.random.key(seed), num_bits=bits)
+  codes, query_codes = (np.asarray(method.encode(model, x)) for x in rows)
   theirs = peer(train, queries, bits, seed)
   return recall(codes, query_codes, true), recall(*theirs, true=true)
+
+
+def unit_rows(
+  train: np.ndarray, queries: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """About the mean of train and of unit length."""
+  mean = train.mean(axis=0)
+  train, queries = (
+    (x - mean) / np.linalg.norm(x - mean, axis=1, keepdims=True)
+    for x in (train, queries)
+  )
+  return train, queries
 
 
 def neighbors(train: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -133,23 +165,31 @@ def recall(codes: np.ndarray, queries: np.ndarray, true: np.ndarray) -> float:
   return float(np.mean([np.isin(x, y).mean() for x, y in zip(true, near)]))
 
 
-def faiss_pq_error(train: np.ndarray, bits: int, seed: int = 1234) -> float:
-  """Mean squared distance to the reconstructions of faiss."""
+def faiss_pq(train: np.ndarray, bits: int, seed: int = 1234) -> Quantizer:
+  """A product quantiser of 8 bits a codebook."""
   quantizer: Any = faiss.ProductQuantizer(train.shape[1], bits // 8, 8)
   quantizer.cp.seed = seed + 1
   quantizer.train(train)
-  rebuilt = quantizer.decode(quantizer.compute_codes(train))
-  return float(np.square(train - rebuilt).sum(axis=1).mean())
+  return Quantizer(None, quantizer)
 
 
-def faiss_opq_error(
+def faiss_opq(
   train: np.ndarray, bits: int, seed: int = 1234, num_iterations: int = 50
-) -> float:
-  """As `faiss_pq_error`, of rows that faiss has rotated."""
+) -> Quantizer:
+  """The same of rows that are rotated; it is fitted again at the end."""
   rotation = faiss.OPQMatrix(train.shape[1], bits // 8)
   rotation.niter = num_iterations
   rotation.train(train)
-  return faiss_pq_error(rotation.apply(train), bits, seed)
+  quantizer = faiss_pq(rotation.apply(train), bits, seed).quantizer
+  return Quantizer(rotation, quantizer)
+
+
+def quantization_error(fitted: Quantizer, rows: np.ndarray) -> float:
+  """Mean squared distance of rows to their reconstructions."""
+  rotation, quantizer = fitted
+  rows = rows if rotation is None else rotation.apply(rows)
+  rebuilt = quantizer.decode(quantizer.compute_codes(rows))
+  return float(np.square(rows - rebuilt).sum(axis=1).mean())
 
 
 def faiss_itq_codes(

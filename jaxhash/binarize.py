@@ -17,8 +17,10 @@ __all__ = [
   'continuation_schedule',
   'half_sign',
   'pack',
+  'pack_ids',
   'straight_through',
   'unpack',
+  'unpack_ids',
 ]
 
 
@@ -195,10 +197,78 @@ def unpack(
     >>> unpack(jnp.array([[129, 128]], jnp.uint8), 9).tolist()
     [[1, -1, -1, -1, -1, -1, -1, 1, 1]]
   """
+  _check_bytes(packed, num_bits)
+  bits = jnp.unpackbits(packed, axis=-1, count=num_bits)
+  return jnp.where(bits > 0, jnp.int8(1), jnp.int8(-1))
+
+
+def pack_ids(
+  ids: UInt8[Array, '*batch subspaces'], bits_per_codebook: int
+) -> UInt8[Array, '*batch bytes']:
+  """Packs the codes of a product quantiser, which are ids of codewords.
+
+  Args:
+    ids: uint8 below `2 ** bits_per_codebook`, `[..., subspaces]`.
+    bits_per_codebook: log2 of the codewords of a codebook, 1 to 8; 8 packs
+      nothing.
+
+  Returns:
+    uint8 `[..., ceil(subspaces * bits_per_codebook / 8)]`, an id after another,
+    its highest bit first; the last byte is padded with zero bits.
+
+  Raises:
+    ValueError: `bits_per_codebook` is not from 1 to 8.
+
+  Example:
+    >>> pack_ids(jnp.array([[1, 15, 7]], jnp.uint8), 4).tolist()
+    [[31, 112]]
+  """
+  _check_bits_per_codebook(bits_per_codebook)
+  bits = jnp.unpackbits(ids[..., None], axis=-1)[..., -bits_per_codebook:]
+  return jnp.packbits(bits.reshape(*ids.shape[:-1], -1), axis=-1)
+
+
+def unpack_ids(
+  packed: UInt8[Array, '*batch bytes'],
+  num_subspaces: int,
+  bits_per_codebook: int,
+) -> UInt8[Array, '*batch subspaces']:
+  """The inverse of `pack_ids`.
+
+  Args:
+    packed: uint8 `[..., ceil(num_subspaces * bits_per_codebook / 8)]`.
+    num_subspaces: ids of a code.
+    bits_per_codebook: of an id, 1 to 8.
+
+  Returns:
+    uint8 `[..., num_subspaces]`.
+
+  Raises:
+    ValueError: `bits_per_codebook` is not from 1 to 8, or `packed` has another
+      number of bytes a row.
+
+  Example:
+    >>> unpack_ids(jnp.array([[31, 112]], jnp.uint8), 3, 4).tolist()
+    [[1, 15, 7]]
+  """
+  _check_bits_per_codebook(bits_per_codebook)
+  num_bits = num_subspaces * bits_per_codebook
+  _check_bytes(packed, num_bits)
+  bits = jnp.unpackbits(packed, axis=-1, count=num_bits)
+  bits = bits.reshape(*packed.shape[:-1], num_subspaces, bits_per_codebook)
+  spare = [(0, 0)] * (bits.ndim - 1) + [(8 - bits_per_codebook, 0)]
+  return jnp.packbits(jnp.pad(bits, spare), axis=-1)[..., 0]
+
+
+def _check_bits_per_codebook(number: int) -> None:
+  check_int('bits_per_codebook', number, 1)
+  if number > 8:
+    raise ValueError(f'bits_per_codebook must be at most 8, got {number}')
+
+
+def _check_bytes(packed: jax.Array, num_bits: int) -> None:
   if packed.shape[-1] != -(-num_bits // 8):
     raise ValueError(
       f'{num_bits} bits are {-(-num_bits // 8)} bytes a row, got '
       f'{packed.shape[-1]}'
     )
-  bits = jnp.unpackbits(packed, axis=-1, count=num_bits)
-  return jnp.where(bits > 0, jnp.int8(1), jnp.int8(-1))

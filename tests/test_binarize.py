@@ -10,8 +10,10 @@ from jaxhash.binarize import (
   continuation_schedule,
   half_sign,
   pack,
+  pack_ids,
   straight_through,
   unpack,
+  unpack_ids,
 )
 from tests.oracles import unsupervised as oracle
 
@@ -159,3 +161,35 @@ def test_continuation_is_a_schedule_in_steps():
 def test_continuation_refuses(options, message):
   with pytest.raises(ValueError, match=message):
     continuation_schedule(**options)
+
+
+@pytest.mark.parametrize('bits', range(1, 9))
+@pytest.mark.parametrize('num_subspaces', [1, 3, 8])
+def test_packed_ids_have_the_nominal_size(bits, num_subspaces):
+  rng = np.random.default_rng(bits)
+  ids = rng.integers(0, 2**bits, (5, num_subspaces), np.uint8)
+  packed = pack_ids(jnp.asarray(ids), bits)
+  assert packed.shape == (5, -(-num_subspaces * bits // 8))
+  assert packed.dtype == jnp.uint8
+  number = int(''.join(f'{i:0{bits}b}' for i in ids[0]).ljust(24 * 8, '0'), 2)
+  expected = number.to_bytes(24)[: packed.shape[1]]
+  assert bytes(np.asarray(packed[0])) == expected
+  again = jax.jit(
+    functools.partial(
+      unpack_ids,
+      num_subspaces=num_subspaces,
+      bits_per_codebook=bits,
+    )
+  )(packed)
+  np.testing.assert_array_equal(again, ids)
+  if bits == 8:
+    np.testing.assert_array_equal(packed, ids)
+
+
+def test_ids_that_cannot_be_packed():
+  ids = jnp.zeros((2, 3), jnp.uint8)
+  for bits, message in ((0, 'must be an int of at least 1'), (9, 'at most 8')):
+    with pytest.raises(ValueError, match=message):
+      pack_ids(ids, bits)
+  with pytest.raises(ValueError, match='12 bits are 2 bytes a row, got 3'):
+    unpack_ids(ids, 3, 4)

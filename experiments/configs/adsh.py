@@ -10,6 +10,7 @@ seeds 0 to 4, with --arrays=FOLDER:
   cifar10_features        not measured
   tiny_imagenet_features  not measured
   coco18_features         not measured
+  cifar10_database        not measured
   cifar10                 not measured: wants a GPU
 
 The paper's scores are on top of jaxhash/methods/adsh.py.

@@ -9,7 +9,7 @@ seeds 0 to 4, with --arrays=FOLDER:
   digits                  not measured
   cifar10_unsupervised    not measured
 
-The paper's scores are on top of jaxhash/methods/cibhash.py.
+The paper's scores were not at hand.
 
 val mAP@1000 of seed 0 with the two views as they are, and with noise of .3, .5
 and 1: .644, .685, .705, .703.

@@ -10,6 +10,7 @@ seeds 0 to 4 (digits: mean over 0 to 2):
   cifar10_features        mAP@ALL .841 +- .008   --arrays=FOLDER
   tiny_imagenet_features  mAP@ALL .474 +- .007, mAHP@250 .587
   coco18_features         mAP@5000 .784 +- .008
+  cifar10_database        not measured
   cifar10                 not measured: wants a GPU
 
 The paper's scores are on top of jaxhash/methods/csq.py.

@@ -10,6 +10,7 @@ seeds 0 to 4 (digits: mean over 0 to 2):
   cifar10_features        mAP@ALL .838 +- .006   --arrays=FOLDER
   tiny_imagenet_features  mAP@ALL .363 +- .005, mAHP@250 .563
   coco18_features         mAP@5000 .788 +- .013
+  cifar10_database        not measured
   cifar10                 not measured: wants a GPU
 
 The paper's scores are on top of jaxhash/methods/orthohash.py.

@@ -10,9 +10,10 @@ seeds 0 to 4, with --arrays=FOLDER:
   cifar10_features        not measured
   tiny_imagenet_features  not measured
   coco18_features         not measured
+  cifar10_database        not measured
   cifar10                 not measured: wants a GPU
 
-The paper's scores are on top of jaxhash/methods/schn.py.
+No scores of the papers are known.
 
 The networks have layers of 256 and 128 where the authors' have 1024 and 512,
 for features of 512 where theirs are of 4096: val mAP of `tomm` .840 and .843,

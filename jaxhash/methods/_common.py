@@ -48,8 +48,9 @@ def check_views(info: Info, wanted: int) -> None:
   Pairs are of rows, and several views of a row have its one label.
   """
   if info.views != wanted:
+    views = '1 view' if wanted == 1 else f'{wanted} views'
     raise ValueError(
-      f'this method takes {wanted} views of a row, got {info.views}: set '
+      f'this method takes {views} of a row, got {info.views}: set '
       f'pipeline.views to {wanted}'
     )
 

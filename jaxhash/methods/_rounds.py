@@ -33,21 +33,23 @@ def label_groups(info: Info) -> Groups:
   """Train rows with the same labels.
 
   A sum over all rows that are similar to another one is then a sum over
-  groups: never a matrix of rows by rows, nor one of groups by groups.
+  groups: never a matrix of rows by rows, nor one of all groups by all groups.
 
   Returns:
     `of`, the group of each train row, int32 `[num_train]`; `labels` of each
-    group, multi-hot int8 `[groups, classes]`; and of each, float32 `[groups]`,
-    `known`, 1 but where there is no label, which is similar to none; `counts`,
-    its rows, 0 where not known; and `partners`, the rows that are similar to
-    it. Of multi-hot labels there are empty groups at the end, so that seeds
-    with other train rows have mostly as many.
+    group, multi-hot int8 `[groups, classes]`, but where rows have one label
+    each, so that a group is similar to itself alone; and of each group, float32
+    `[groups]`, `known`, 1 but where there is no label, which is similar to
+    none; `counts`, its rows, 0 where not known; and `partners`, the rows that
+    are similar to it. Of multi-hot labels there are empty groups at the end, so
+    that seeds with other train rows have mostly as many.
   """
   if info.labels.ndim == 1:  # the last group is of the rows without a label
     classes = info.num_classes
     labels = jnp.asarray(info.labels, jnp.int32)
     of = jnp.where(labels < 0, classes, labels)
-    sets = jnp.eye(classes + 1, classes, dtype=jnp.int8)
+    sets = None
+    known = jnp.ones(classes + 1).at[-1].set(0.0)
   else:
     unique, inverse = np.unique(
       np.asarray(info.labels) > 0, axis=0, return_inverse=True
@@ -55,11 +57,11 @@ def label_groups(info: Info) -> Groups:
     of = jnp.asarray(inverse.reshape(-1), jnp.int32)
     empty = -len(unique) % GROUPS_AT_A_TIME
     sets = jnp.pad(jnp.asarray(unique, jnp.int8), ((0, empty), (0, 0)))
-  known = sets.any(axis=1).astype(jnp.float32)
-  counts = known * jax.ops.segment_sum(jnp.ones(len(of)), of, len(sets))
+    known = sets.any(axis=1).astype(jnp.float32)
+  counts = known * jax.ops.segment_sum(jnp.ones(len(of)), of, len(known))
   return {
     'of': of,
-    'labels': sets,
+    **({} if sets is None else {'labels': sets}),
     'known': known,
     'counts': counts,
     'partners': _sums_of_similar(sets, counts[:, None])[:, 0],
@@ -110,9 +112,9 @@ def soft_sums(
   Returns:
     A sum for each group.
   """
-  sums = jax.ops.segment_sum(values, of, len(groups['labels']))
+  sums = jax.ops.segment_sum(values, of, len(groups['known']))
   sums = sums * groups['known'][:, None]
-  similar = _sums_of_similar(groups['labels'], sums)
+  similar = _sums_of_similar(groups.get('labels'), sums)
   return (1 + ratio) * similar - ratio * sums.sum(0)[None]
 
 
@@ -170,9 +172,12 @@ def places(sample: Sample, groups: Groups) -> Places:
 
 
 def _sums_of_similar(
-  labels: Int[Array, 'groups classes'], values: Float[Array, 'groups n']
+  labels: Int[Array, 'groups classes'] | None,
+  values: Float[Array, 'groups n'],
 ) -> Float[Array, 'groups n']:
   """For each group the sum of the values of those that share a label."""
+  if labels is None:
+    return values
   labels = labels.astype(jnp.float32)
 
   def of_one(own: Array) -> Array:

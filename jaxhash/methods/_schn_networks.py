@@ -249,13 +249,18 @@ class Networks(NamedTuple):
 
 
 def make_networks(
-  num_bits: int, version: str, activation: str, hidden: tuple[int, int]
+  num_bits: int,
+  version: str,
+  activation: str,
+  hidden: tuple[int, int],
+  *,
+  adversarial: bool,
 ) -> Networks:
   """The networks of a version; see `schn`."""
   return Networks(
     Perceptron(num_bits, hidden),
     CycleNetwork(num_bits, version, activation, hidden),
-    Discriminators(hidden) if version == 'tomm' else None,
+    Discriminators(hidden) if adversarial else None,
   )
 
 

@@ -125,16 +125,19 @@ def deepquan(
     'hidden': hidden,
   }.items():
     check_int(name, number, 1)
+  if bits_per_codebook > 8:
+    raise ValueError(
+      f'bits_per_codebook must be at most 8, got {bits_per_codebook}'
+    )
   if num_bits % bits_per_codebook:
     raise ValueError(
       f'num_bits must be a multiple of bits_per_codebook {bits_per_codebook}, '
       f'got {num_bits}'
     )
   num_codebooks = num_bits // bits_per_codebook
-  if bits_per_codebook > 8 or width % num_codebooks:
+  if width % num_codebooks:
     raise ValueError(
-      f'width must be a multiple of the {num_codebooks} codebooks, and '
-      f'bits_per_codebook at most 8, got {width} and {bits_per_codebook}'
+      f'width must be a multiple of the {num_codebooks} codebooks, got {width}'
     )
   shape = num_codebooks, 2**bits_per_codebook, width // num_codebooks
   check_not_negative(

@@ -22,8 +22,9 @@ B and W are constants of the network, so that the likelihood alone trains it
 
 Departures: the sweeps come at the end of a round. alpha is a hyper-parameter of
 its own, .1 as in DPSH, where the paper has eta for both; rows that have no code
-yet have no penalty. Rows that have not been seen yet are in no pair; a row is
-in one with itself, as there. sign(0) is +1.
+yet have no penalty. Rows that have not been seen yet are in no pair and have no
+code; a row is in a pair with itself, as there. sign(0) is +1. The time of a
+step and the memory grow with the number of train rows.
 
 Published numbers (DeepHash-pytorch, AlexNet, 48 bits): CIFAR-10, 59,000 in the
 database, .790; NUS-WIDE-21 mAP@5000 .833; ImageNet100 mAP@1000 .300; MIRFlickr
@@ -155,10 +156,11 @@ def dsdh(
   def solve(variables: Variables, *, key: jax.Array, step: jax.Array) -> PyTree:
     del key, step
     state = variables.state
-    targets = state['targets'].astype(jnp.float32)
-    known = targets.max(axis=1, keepdims=True)
     bank = state['bank']
-    logits = jnp.where(bank['seen'][:, None], bank['codes'], 0.0)
+    seen = bank['seen'][:, None].astype(jnp.float32)
+    logits = jnp.where(seen > 0, bank['codes'], 0.0)
+    targets = seen * state['targets'].astype(jnp.float32)
+    known = targets.max(axis=1, keepdims=True)
 
     def sweep(_: Array, codes: Array) -> Array:
       w = ridge_regression(

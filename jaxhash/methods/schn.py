@@ -3,7 +3,7 @@
 Zheng Zhang and others, "Discriminative Visual Similarity Search with
 Semantically Cycle-consistent Hashing Networks", MMAsia 2021 (`mmasia`) and ACM
 TOMM 2022 (`tomm`). The equations are read from the authors' released code
-(github.com/DarrenZZhang/-SCHN).
+(github.com/JalinWang/SCHN).
 
 With features F and codes U = tanh(linear(F)) of images and of labels, the label
 network a perceptron of 1024 and 512; features Z of a latent space by attention
@@ -39,12 +39,12 @@ before U_latent. B starts from 0, so that the first round pulls all codes to 0;
 mends that. D and L_G have learning rates of their own that fall twice.
 
 Departures: one scalar whose parts stop gradients in place of three optimisers
-in turn, so that L_D and L_G see the networks before the step; a learning rate
-of D by the optimiser's groups, and none of L_G's own, whose parameters L trains
-too. The features of the encoder stand for AlexNet's,
-and are tanh'ed after a linear head alike. sign(0) is +1. A row that no round
-has had yet keeps code 0 and is encoded by the network where codes of the
-database are wanted.
+in turn, so that L_D and L_G see the networks before the step, and so does, in
+`tomm`, the U that the codes are solved with; a learning rate of D by the
+optimiser's groups, and none of L_G's own, whose parameters L trains too. The
+features of the encoder stand for AlexNet's, and are tanh'ed after a linear head
+alike. sign(0) is +1. A row that no round has had yet keeps code 0 and is
+encoded by the network where codes of the database are wanted.
 
 How it is evaluated: with the codes of the network for queries and database, as
 any other method; and, as the authors do, with B for the database rows that
@@ -74,7 +74,12 @@ from jaxhash.core import (
   Variables,
 )
 from jaxhash.discrete import coordinate_descent
-from jaxhash.losses import has_label, multi_hot, safe_reduce
+from jaxhash.losses import (
+  has_label,
+  inner_products,
+  multi_hot,
+  safe_reduce,
+)
 from jaxhash.methods import _common, _rounds
 from jaxhash.methods._schn_networks import make_networks
 from jaxhash.similarity import relevance
@@ -106,7 +111,7 @@ def schn(
 
   Rows without a label contribute nothing, and have no learnt codes. Metrics:
   `loss`, `image_loss`, `label_loss`, `latent_loss`, `cycle_loss` (before its
-  weight), `mean_abs_code`; of `tomm` also `discriminator_loss` and
+  weight), `mean_abs_code`; with discriminators also `discriminator_loss` and
   `generator_loss` (before their weight).
 
   Args:
@@ -118,15 +123,15 @@ def schn(
     label_weight: alpha, at least 0.
     latent_weight: beta, at least 0.
     cycle_weight: of the codes that are made again, at least 0; 1 in the paper.
-    adversarial_weight: of L_D and L_G, at least 0; 1 in the paper. 0 trains no
-      discriminators; `mmasia` has none.
+    adversarial_weight: of L_D and L_G, at least 0; 1 in the paper. With 0,
+      and in `mmasia`, there are no discriminators.
     hidden: sizes of the two hidden layers of every perceptron, which are those
       of the latent space and of the label features. The authors' fit features
       of length 4096; most of the time of a step goes here.
 
   Returns:
-    The method; its `params` are those of `label`, `cycle` and, in `tomm`,
-    `discriminators`, its `state` has the codes of all train rows.
+    The method; its `params` are those of `label`, `cycle` and, where there are
+    any, `discriminators`, its `state` has the codes of all train rows.
 
   Raises:
     ValueError: a hyper-parameter is out of its range.
@@ -155,7 +160,13 @@ def schn(
     raise ValueError(f'hidden must be two sizes, got {sizes}')
   for size in sizes:
     check_int('a size in hidden', size, 1)
-  networks = make_networks(num_bits, version, latent_activation, sizes)
+  networks = make_networks(
+    num_bits,
+    version,
+    latent_activation,
+    sizes,
+    adversarial=version == 'tomm' and adversarial_weight > 0,
+  )
 
   def init(key: jax.Array, info: Info) -> Variables:
     _common.check_views(info, 1)
@@ -265,7 +276,7 @@ def _feature_loss(
 ) -> Float[Array, '']:
   """12 / K mean (K S - U B^T)^2 + gamma mean (U - B)^2."""
   num_bits = codes.shape[1]
-  pairs = jnp.square(num_bits * similar - codes @ bank.T)
+  pairs = jnp.square(num_bits * similar - inner_products(codes, bank))
   both = where[:, None] & where[None]
   error = safe_reduce(jnp.square(codes - bank).mean(axis=1), where)
   return 12 / num_bits * safe_reduce(pairs, both) + quantization_weight * error

@@ -26,8 +26,6 @@ Labels = (
 # Entries of a kernel matrix that are made at once.
 TABLE = 2**24
 
-_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-
 
 class KernelModel(NamedTuple):
   """Codes are the signs of `(kernel - center) @ projection + bias`.
@@ -80,7 +78,7 @@ def encode(
   def logits(row):
     row = row.astype(jnp.float32) - model.mean
     near = kernel(row[None], model.anchors, model.width) - model.center[None]
-    return _matmul(near, model.projection)[0] + model.bias
+    return base.matmul(near, model.projection)[0] + model.bias
 
   size = max(1, TABLE // max(model.anchors.shape))
   return binarize.codes_from_logits(
@@ -112,7 +110,7 @@ def kernel(
 
 def _distances(rows: jax.Array, anchors: jax.Array) -> jax.Array:
   squares = [jnp.square(x).sum(axis=1) for x in (rows, anchors)]
-  products = _matmul(rows, anchors.T)
+  products = base.matmul(rows, anchors.T)
   return jnp.maximum(squares[0][:, None] + squares[1][None] - 2 * products, 0.0)
 
 

@@ -67,7 +67,7 @@ def encode(
 @jax.jit
 def distance(
   model: None,
-  features: Float[Array, 'queries features'],
+  features: Float[Array, 'queries _'],
   codes: Float[Array, 'items features'],
 ) -> Float[Array, 'queries items']:
   """One less the cosine.
@@ -80,11 +80,14 @@ def distance(
   Returns:
     float32 `[queries, items]`, 0 to 2.
 
+  Raises:
+    ValueError: queries and items have other lengths.
+
   Example:
     >>> codes = encode(None, jnp.array([[0.0, 2.0], [-1.0, 0.0]]))
     >>> distance(None, jnp.array([[3.0, 0.0]]), codes).tolist()
     [[1.0, 2.0]]
   """
-  unit = encode(model, features)
-  cosines = jnp.matmul(unit, codes.T, precision=jax.lax.Precision.HIGHEST)
+  base.check_length(codes[0], features)
+  cosines = base.matmul(encode(model, features), codes.T)
   return jnp.clip(1 - cosines, 0.0, 2.0)

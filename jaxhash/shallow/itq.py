@@ -18,8 +18,6 @@ from jaxhash.shallow.base import LinearModel, encode
 
 __all__ = ['encode', 'fit', 'rotate']
 
-_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-
 
 def fit(
   features: base.Features,
@@ -65,7 +63,7 @@ def fit(
     [base.project(rows, mean, directions) for rows in base.blocks(features)]
   )
   rotation, errors = _fit(projected, key, num_iterations)
-  return LinearModel(mean, _matmul(directions, rotation), errors)
+  return LinearModel(mean, base.matmul(directions, rotation), errors)
 
 
 @partial(jax.jit, static_argnums=2)
@@ -101,7 +99,7 @@ def rotate(
     >>> rotation.tolist(), error.item()
     ([[1.0]], 1.0)
   """
-  rotated = _matmul(projected, rotation)
+  rotated = base.matmul(projected, rotation)
   codes = binarize.codes_from_logits(rotated).astype(projected.dtype)
-  u, _, wt = jnp.linalg.svd(_matmul(codes.T, projected))
-  return _matmul(wt.T, u.T), jnp.linalg.norm(codes - rotated)
+  u, _, wt = jnp.linalg.svd(base.matmul(codes.T, projected))
+  return base.matmul(wt.T, u.T), jnp.linalg.norm(codes - rotated)

@@ -18,8 +18,6 @@ from jaxhash.shallow._kernel import KernelModel, encode
 
 __all__ = ['encode', 'fit']
 
-_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-
 
 def fit(
   features: base.Features,
@@ -104,20 +102,20 @@ def _label_sets(hot: jax.Array) -> tuple[jax.Array, jax.Array]:
     sets, ids = map(jnp.asarray, found)
   members = jax.nn.one_hot(ids.reshape(-1), len(sets))
   known = sets.sum(axis=1) > 0
-  similar = jnp.where(_matmul(sets, sets.T) > 0, 1.0, -1.0)
+  similar = jnp.where(base.matmul(sets, sets.T) > 0, 1.0, -1.0)
   return members, jnp.where(jnp.outer(known, known), similar, 0.0)
 
 
 @partial(jax.jit, static_argnums=(3, 4))
 def _fit(near, members, similar, num_bits: int, num_steps: int):
-  labelled = _matmul(members, jnp.square(similar).max(axis=1))
+  labelled = base.matmul(members, jnp.square(similar).max(axis=1))
   count = labelled.sum()
   white, whiten, kept = _whiten(near * labelled[:, None], count)
 
   def residual(h, bits):
     """R h / (K n): of norm at most 2 for codes and h of norm 1."""
-    s = _matmul(members, _matmul(similar, _matmul(h, members)))
-    return (s - _matmul(bits, _matmul(h, bits)) / num_bits) / count
+    s = base.matmul(members, base.matmul(similar, base.matmul(h, members)))
+    return (s - base.matmul(bits, base.matmul(h, bits)) / num_bits) / count
 
   def value(h, bits):
     return jnp.vdot(h, residual(h, bits), precision='highest') / count
@@ -128,32 +126,32 @@ def _fit(near, members, similar, num_bits: int, num_steps: int):
     ascend = partial(_ascend, white, partial(residual, bits=bits), count)
     found = (start, ascend(start, num_steps))
     codes = [
-      jnp.where(_matmul(white, a) >= 0, 1.0, -1.0) * labelled for a in found
+      jnp.where(base.matmul(white, a) >= 0, 1.0, -1.0) * labelled for a in found
     ]
     better = value(codes[1], bits) > value(codes[0], bits)
     a, h = (jnp.where(better, new, old) for old, new in (found, codes))
-    along = _matmul(h, white) / count
+    along = base.matmul(h, white) / count
     # In units of K^2 n^2, as the norm of R.
     square = square - (2 * value(h, bits) - 1 / num_bits) / num_bits
     quadratic = quadratic - jnp.outer(along, along) / num_bits
     return (bits.at[:, k].set(h), quadratic, square), (a, square)
 
-  by_set = _matmul(members.T, white) / count
-  quadratic = _matmul(by_set.T, _matmul(similar, by_set))
+  by_set = base.matmul(members.T, white) / count
+  quadratic = base.matmul(by_set.T, base.matmul(similar, by_set))
   state = jnp.zeros([len(near), num_bits]), quadratic, jnp.ones([])
   _, (a, squares) = jax.lax.scan(learn, state, jnp.arange(num_bits))
   errors = jnp.sqrt(jnp.maximum(jnp.append(1.0, squares), 0.0))
-  return _matmul(whiten, a.T), errors
+  return base.matmul(whiten, a.T), errors
 
 
 def _whiten(near, count):
   """Kernel features with uncorrelated columns of mean square 1, or 0."""
-  variances, directions = jnp.linalg.eigh(_matmul(near.T, near) / count)
+  variances, directions = jnp.linalg.eigh(base.matmul(near.T, near) / count)
   least = len(variances) * jnp.finfo(jnp.float32).eps * variances[-1]
   kept = variances > least
   scale = jnp.where(kept, jax.lax.rsqrt(jnp.maximum(variances, least)), 0.0)
   whiten = directions * scale[None]
-  return _matmul(near, whiten), whiten, kept.astype(jnp.float32)
+  return base.matmul(near, whiten), whiten, kept.astype(jnp.float32)
 
 
 def _greatest(quadratic):
@@ -173,8 +171,8 @@ def _ascend(white, residual, count, start, num_steps: int):
   def ahead(t, state):
     before, now = state
     probe = now + t / (t + 3) * (now - before)
-    smooth = jnp.tanh(_matmul(white, probe) / 2)
+    smooth = jnp.tanh(base.matmul(white, probe) / 2)
     slope = residual(smooth) * (1 - jnp.square(smooth))
-    return now, probe + _matmul(slope, white) / count / 2
+    return now, probe + base.matmul(slope, white) / count / 2
 
   return jax.lax.fori_loop(0, num_steps, ahead, (start, start))[1]

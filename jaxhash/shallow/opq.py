@@ -31,8 +31,6 @@ __all__ = [
   'symmetric_distance',
 ]
 
-_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-
 
 def fit(
   features: base.Features,
@@ -95,7 +93,7 @@ def fit(
     rotation = jnp.eye(features.shape[1])
   mean, centered = base.center(features, num_bits)
   first, rest = jax.random.split(key)
-  rotated = _matmul(centered, rotation)
+  rotated = base.matmul(centered, rotation)
   codebooks, _, _ = quantizers.fit_codebooks(
     rotated, first, parts, 2**bits_per_codebook, num_first_iterations
   )
@@ -152,7 +150,7 @@ def balanced_rotation(
 @partial(jax.jit, static_argnums=4)
 def _alternate(centered, rotation, codebooks, key, num_iterations):
   def assigned(rotation, codebooks):
-    rotated = _matmul(centered, rotation)
+    rotated = base.matmul(centered, rotation)
     return rotated, quantizers.assign(codebooks, rotated)
 
   def iterate(state, key):
@@ -160,8 +158,8 @@ def _alternate(centered, rotation, codebooks, key, num_iterations):
     codebooks = quantizers.update(codebooks, found, rotated, key)
     # The rows are still with the codewords of before.
     reconstructed = search.reconstruct(codebooks, found.ids)
-    u, _, vt = jnp.linalg.svd(_matmul(centered.T, reconstructed))
-    rotation = _matmul(u, vt)
+    u, _, vt = jnp.linalg.svd(base.matmul(centered.T, reconstructed))
+    rotation = base.matmul(u, vt)
     state = rotation, codebooks, *assigned(rotation, codebooks)
     return state, found.error
 

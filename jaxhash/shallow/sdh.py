@@ -18,8 +18,6 @@ from jaxhash.shallow._kernel import KernelModel, encode
 
 __all__ = ['encode', 'fit']
 
-_matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
-
 
 def fit(
   features: base.Features,
@@ -104,24 +102,24 @@ def fit(
 def _fit(near, hot, codes, decay, fidelity, ridge, num_iterations, num_sweeps):
   labelled = hot.max(axis=1, keepdims=True)
   phi = jnp.append(near, jnp.ones([len(near), 1]), axis=1) * labelled
-  gram = _matmul(phi.T, phi)
+  gram = base.matmul(phi.T, phi)
   rho = ridge * jnp.trace(gram) / len(gram)
   factor = jax.scipy.linalg.cho_factor(gram + rho * jnp.eye(len(gram)))
 
   def regress(codes):
-    return jax.scipy.linalg.cho_solve(factor, _matmul(phi.T, codes))
+    return jax.scipy.linalg.cho_solve(factor, base.matmul(phi.T, codes))
 
   def binarize(codes, w, p):
     return labelled * discrete.coordinate_descent(
       codes,
-      _matmul(w, w.T),
-      _matmul(hot, w.T) + fidelity * _matmul(phi, p),
+      base.matmul(w, w.T),
+      base.matmul(hot, w.T) + fidelity * base.matmul(phi, p),
       num_sweeps=num_sweeps,
     )
 
   def objective(codes, w, p):
-    label = jnp.square(hot - _matmul(codes, w)).sum()
-    code = jnp.square(codes - _matmul(phi, p)).sum()
+    label = jnp.square(hot - base.matmul(codes, w)).sum()
+    code = jnp.square(codes - base.matmul(phi, p)).sum()
     shrink = decay * jnp.square(w).sum() + fidelity * rho * jnp.square(p).sum()
     return label + fidelity * code + shrink
 

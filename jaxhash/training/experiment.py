@@ -158,7 +158,7 @@ def build(
     seed=config['seed'],
   )
   num_steps = config['epochs'] * pipeline.steps_per_epoch
-  if num_steps < pipeline.steps_per_round:
+  if method.solve is not None and num_steps < pipeline.steps_per_round:
     raise ValueError(
       f'a round has {pipeline.steps_per_round} steps and the whole run '
       f'{num_steps}: none would end; give more epochs, or fewer '

@@ -151,7 +151,11 @@ class Ranker:
       results['query_database_without_train'] = self.score(split.query, unseen)
     if len(split.val) and len(val_database(split)):
       results['val'] = self.score(split.val, val_database(split))
-    if self._state is not None and self._experiment.method.bank is not None:
+    if (
+      self._state is not None
+      and self._experiment.method.bank is not None
+      and len(unseen) < len(split.database)  # else nothing could be learnt
+    ):
       results['transductive'] = self.score_transductive(
         split.query, split.database
       )

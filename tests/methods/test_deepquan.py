@@ -3,17 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
-from jaxhash import methods, quantizers, training
-from jaxhash.core import Info, Outputs
-from jaxhash.data.pipeline import make_pipeline
-from jaxhash.data.protocols.general import per_class
-from jaxhash.data.sources.synthetic import shapes
+from jaxhash import methods, metrics, quantizers, training
+from jaxhash.core import Info
 from jaxhash.methods._decoders import Decoder
 from jaxhash.methods._neighbors import are_neighbors, random_triplets
-from tests.method_suite import experiment_of
+from tests.configs import small
+from tests.method_suite import experiment_of, run_steps
 from tests.methods.test_unsupervised_methods import (
   ARRAYS,
   BITS,
@@ -311,40 +308,32 @@ def test_a_decoder_gives_the_shape_of_the_inputs(shape):
   assert decoder.apply(params, h).shape == (2, *shape)
 
 
-def test_on_images():
-  dataset = shapes(num_per_class=12)
-  split = per_class(dataset, num_query=1, num_train=8)
-  pipeline = make_pipeline(dataset, split, batch_size=24)
-  method = deepquan(8, **{**SMALL, 'hidden': 64}, triplet_weight=0.0)
-  images = pipeline.prepare(pipeline.data, pipeline.batch(0), KEY)['inputs']
-  outputs = Outputs(None, images.reshape(24, -1)[:, :8])
-  rows = len(split.train)
-  info = Info(
-    images,
-    outputs,
-    9,
-    jnp.zeros(rows, jnp.int32),
-    arrays={'neighbors': np.zeros((rows, 3), np.int32)},
+def test_images_are_decoded_by_convolutions(tmp_path):
+  config = small.get_config().to_dict() | {
+    'dataset': {'name': 'shapes', 'num_per_class': 12, 'size': 8},
+    'protocol': {'name': 'per_class', 'num_query': 2, 'num_train': 8},
+    'encoder': {'name': 'cnn', 'channels': [4, 4], 'hidden': 8},
+    'method': {'name': 'deepquan', 'num_bits': 8, **SMALL},
+    'batch_size': 24,
+    'epochs': 20,
+  }
+  config['optimizer'] = {**config['optimizer'], 'learning_rate': 0.01}
+  (experiment,) = training.prepare_seeds(
+    config,
+    [0],
+    tmp_path,
+    stages=tmp_path / 'stages',
+    mesh=training.make_mesh(jax.devices()[:1]),
   )
-  variables = method.init(KEY, info)
-  batch = {'inputs': images, 'index': jnp.arange(24, dtype=jnp.int32)}
-
-  @jax.jit
-  @jax.value_and_grad
-  def loss(params):
-    return method.loss(
-      variables._replace(params=params), outputs, batch, key=KEY, step=STEP
-    )[0]
-
-  sgd = optax.sgd(0.1, momentum=0.9)
-  params, values = variables.params, []
-  trace = sgd.init(params)
-  for _ in range(30):
-    value, gradient = loss(params)
-    updates, trace = sgd.update(gradient, trace)
-    params = optax.apply_updates(params, updates)
-    values.append(value)
-  assert values[-1] < 0.9 * values[0]
+  rows = len(experiment.split.train)
+  assert experiment.info.arrays['neighbors'].shape == (rows, 3)
+  with jax.numpy_dtype_promotion('standard'):  # optax counts in int32
+    state, found = run_steps(experiment, 30)
+  losses = [m['reconstruction_loss'] for m in found]  # epochs of three steps
+  assert np.mean(losses[-3:]) < 0.85 * np.mean(losses[:3])
+  assert found[0]['triplets'] > 0
+  decoder = state.params['method']['decoder']
+  assert any('Conv' in name for name in decoder)
 
 
 def test_it_is_called_a_reconstruction():
@@ -373,7 +362,11 @@ def test_the_stage_gets_the_prepared_inputs(tmp_path):
   [
     (12, {'bits_per_codebook': 8}, 'multiple of bits_per_codebook 8, got 12'),
     (24, {'width': 64, 'bits_per_codebook': 8}, 'multiple of the 3 codebooks'),
-    (18, {'bits_per_codebook': 9}, 'bits_per_codebook at most 8'),
+    (
+      18,
+      {'bits_per_codebook': 9},
+      'bits_per_codebook must be at most 8, got 9',
+    ),
     (8, {'num_sweeps': 0}, 'num_sweeps must be an int of at least 1'),
     (8, {'margin': 0.0}, 'margin must'),
     (8, {'triplet_weight': -1.0}, 'triplet_weight must'),
@@ -384,14 +377,36 @@ def test_refuses(num_bits, options, message):
     deepquan(num_bits, **options)
 
 
-def test_trained_codes_are_searched_both_ways():
+def test_results_are_those_of_the_distances_to_reconstructions():
   experiment = experiment_of(
     {'name': 'deepquan', 'num_bits': 8, **SMALL}, devices=1
   )
-  results = training.evaluate(
-    experiment,
-    training.initial_state(experiment),
-    training.RowEncoder(experiment),
+  state = training.initial_state(experiment)
+  encode, split = training.RowEncoder(experiment), experiment.split
+  results = training.evaluate(experiment, state, encode)
+  items, queries = (
+    encode(state, rows).outputs for rows in (split.database, split.query)
   )
-  assert 0 < results['symmetric']['mAP'] <= 1
-  assert len(results['used_codewords']) == 2
+  codebooks = np.asarray(state.method_state['codebooks'], np.float64)
+
+  def nearest(outputs):
+    parts = np.split(np.asarray(outputs.logits, np.float64), 2, axis=1)
+    ids = [
+      np.square(part[:, None] - book).sum(-1).argmin(1)
+      for part, book in zip(parts, codebooks)
+    ]
+    return np.concatenate([b[i] for b, i in zip(codebooks, ids)], axis=1), ids
+
+  quantised, ids = nearest(items)
+  for name, mine in (
+    ('query_database', np.asarray(queries.logits, np.float64)),
+    ('symmetric', nearest(queries)[0]),
+  ):
+    distances = np.square(mine[:, None] - quantised).sum(-1)
+    expected = metrics.evaluate_ranking(
+      distances.round(4),
+      *(experiment.dataset.labels[r] for r in (split.query, split.database)),
+      experiment.protocol,
+    )
+    assert results[name]['mAP'] == pytest.approx(expected['mAP'], abs=1e-4)
+  assert results['used_codewords'] == [len(np.unique(i)) for i in ids]

@@ -175,12 +175,3 @@ def sdh(phi, y, codes, *, decay, fidelity, rho, num_iterations, num_sweeps):
     p = ridge(phi, codes, rho)
     record()
   return p, np.array(errors)
-
-
-def recall(codes, queries, true, k):
-  """Share of the true neighbours among the k nearest codes."""
-  found = 0
-  for query, wanted in zip(queries.astype(np.float32), true):
-    near = np.argsort(-(codes.astype(np.float32) @ query), kind='stable')[:k]
-    found += len(set(near.tolist()) & set(wanted.tolist()))
-  return found / true.size

@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks import quantizers as peers
 from jaxhash.shallow import itq, lsh, opq, pq
-from tests.oracles import shallow as oracle
 
 SEEDS = range(4)
 
@@ -40,7 +39,7 @@ def rows(request):
 def test_pq_error(rows, num_bits):
   train, queries = rows
   model = pq.fit(jnp.asarray(train), jax.random.key(0), num_bits=num_bits)
-  error = peers.faiss_pq_error(train, num_bits)
+  error = peers.quantization_error(peers.faiss_pq(train, num_bits), train)
   assert float(model.errors[-1]) == pytest.approx(error, rel=0.01)
   # The same quantiser gives the same distances.
   peer = faiss.IndexPQ(train.shape[1], num_bits // 8, 8)
@@ -63,7 +62,8 @@ def test_opq_error(rows, num_bits):
   model = opq.fit(
     jnp.asarray(train), jax.random.key(0), num_bits=num_bits, num_iterations=5
   )
-  error = peers.faiss_opq_error(train, num_bits, num_iterations=5)
+  peer = peers.faiss_opq(train, num_bits, num_iterations=5)
+  error = peers.quantization_error(peer, train)
   # It starts from a random rotation, and ends a little higher.
   assert model.errors[-1] < 1.01 * error
 
@@ -74,29 +74,20 @@ def _difference(ours, theirs):
   return np.mean(ours) - np.mean(theirs), 3 * noise + 0.005
 
 
-def _unit(train, queries):
-  """About the mean and of unit length, as faiss has them inside its ITQ."""
-  mean = train.mean(0)
-  return [
-    (x - mean) / np.linalg.norm(x - mean, axis=1, keepdims=True)
-    for x in (train, queries)
-  ]
-
-
 def _recall(method, model, train, queries, true):
   codes = [np.asarray(method.encode(model, x)) for x in (train, queries)]
-  return oracle.recall(*codes, true, 100)
+  return peers.recall(*codes, true)
 
 
 def test_itq_recall(rows):
   """The rotation of faiss hardly lowers the error, so ours may be better."""
-  true, (train, queries) = peers.neighbors(*rows), _unit(*rows)
+  true, (train, queries) = peers.neighbors(*rows), peers.unit_rows(*rows)
   ours, theirs = [], []
   for seed in SEEDS:
     model = itq.fit(train, jax.random.key(seed), num_bits=16)
     ours.append(_recall(itq, model, train, queries, true))
     codes = peers.faiss_itq_codes(*rows, 16, seed)
-    theirs.append(oracle.recall(*codes, true, 100))
+    theirs.append(peers.recall(*codes, true))
   difference, noise = _difference(ours, theirs)
   assert difference > -noise
   assert np.mean(ours) > 0.2
@@ -111,7 +102,7 @@ def test_lsh_recall(rows):
     model = lsh.fit(train, jax.random.key(seed), num_bits=16)
     ours.append(_recall(lsh, model, train, queries, true))
     codes = peers.faiss_lsh_codes(train, queries, 16, seed)
-    theirs.append(oracle.recall(*codes, true, 100))
+    theirs.append(peers.recall(*codes, true))
   difference, noise = _difference(ours, theirs)
   assert abs(difference) < noise
   assert np.mean(ours) > 0.05

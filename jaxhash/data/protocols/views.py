@@ -50,7 +50,10 @@ def train_with_views(
     f'train_with_views(num_query={num_query}, num_val={num_val}, seed={seed})'
   )
   if dataset.views is None:
-    raise ValueError(f'{name}: {dataset.name} has no views')
+    raise ValueError(
+      f'{name}: {dataset.name} has no views: a folder of arrays has them in '
+      'views.npy, and of which rows in view_rows.npy'
+    )
   database, test = official_parts(dataset, name)
   outside = np.setdiff1d(dataset.views.rows, database)
   if len(outside):
