@@ -168,9 +168,9 @@ TABLES: dict[str, dict[str, Any]] = {
     'bits': (16, 32, 64),
     'seeds': 5,
     'scores': {
-      'mAP@1000': MAP,
+      'mAP@1000, PQ, OPQ and DeepQuan by ADC': MAP,
       'mAP@ALL': f'evaluations.all.{MAP}',
-      'mAP@1000, queries quantised too': 'symmetric.mAP',
+      'mAP@1000, these by SDC': 'symmetric.mAP',
       'mAP@1000 of val': 'val.mAP',
     },
   },

@@ -26,6 +26,9 @@ METHODS = {
   'adsh': {},
   'bihalf': {},
   'cibhash': {},
+  'dsdh': {},
+  'schn': {'hidden': (8, 6)},
+  'deepquan': {'bits_per_codebook': 4, 'width': 8, 'num_neighbors': 3},
   'tests.toy_methods:two_views': {},
   'tests.toy_methods:alternating': {},
 }
