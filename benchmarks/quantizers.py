@@ -1,6 +1,6 @@
 """How good and how fast shallow methods are: jaxhash beside faiss.
 
-  python -m benchmarks.quantizers --arrays=FOLDER
+  python -m benchmarks.quantizers --features=FOLDER
 
 On features with an official train and test part, `train_features.npy` and so
 on: the error of product quantisers, which is the mean squared distance of a
@@ -29,9 +29,7 @@ from experiments.tables import interval
 from jaxhash.data.sources.arrays import arrays
 from jaxhash.shallow import itq, lsh, opq, pq
 
-ARRAYS = flags.DEFINE_string(
-  'arrays', None, 'Folder of .npy files.', required=True
-)
+FEATURES = flags.DEFINE_string('features', None, 'Folder of .npy files.')
 LENGTHS = flags.DEFINE_multi_integer('lengths', [16, 32, 64], 'Bits of a code.')
 DRAWS = flags.DEFINE_integer('draws', 3, 'Of train rows.', lower_bound=2)
 ROWS = flags.DEFINE_integer('train_rows', 10_000, 'That are fitted.')
@@ -50,9 +48,11 @@ class Quantizer(NamedTuple):
 def main(argv: list[str]) -> None:
   """Prints the tables."""
   del argv
-  dataset = arrays(folder=ARRAYS.value)
+  if FEATURES.value is None:
+    raise app.UsageError('give --features=FOLDER')
+  dataset = arrays(folder=FEATURES.value)
   if dataset.num_official_train is None:
-    raise app.UsageError(f'{ARRAYS.value} has no official test part')
+    raise app.UsageError(f'{FEATURES.value} has no official test part')
   features, queries = (
     np.asarray(dataset.inputs[part], np.float32)
     for part in (
