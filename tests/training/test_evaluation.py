@@ -142,6 +142,20 @@ def test_leave_one_out_does_not_retrieve_the_query():
   assert results['query_database']['mAP'] == 0
 
 
+def test_nothing_is_transductive_where_no_train_row_is_searched():
+  experiment = experiment_of(
+    {'name': 'tests.toy_methods:alternating', 'num_bits': 8},
+    protocol={'train_in_database': False},
+  )
+  assert experiment.method.bank is not None
+  results = training.evaluate(
+    experiment,
+    training.initial_state(experiment),
+    training.RowEncoder(experiment),
+  )
+  assert 'transductive' not in results
+
+
 def test_a_bank_gives_the_codes_of_train_rows_alone():
   experiment = experiment_of(
     {'name': 'tests.toy_methods:alternating', 'num_bits': 8}
