@@ -7,7 +7,7 @@ What each setting scored at 32 bits on two cores, mean and 95% interval over
 seeds 0 to 4, with --arrays=FOLDER:
 
   digits                  not measured
-  cifar10_features        not measured
+  cifar10_features        mAP@ALL .841 +- .008 (transductive .841)
   tiny_imagenet_features  not measured
   coco18_features         not measured
   cifar10_database        not measured
