@@ -87,3 +87,10 @@ def _check(
   ]
   if wrong:
     raise ValueError('; '.join(wrong))
+
+
+def check_bits_per_codebook(value: int) -> None:
+  """Raises a ValueError unless an id of a codeword is 1 to 8 bits."""
+  check_int('bits_per_codebook', value, 1)
+  if value > 8:
+    raise ValueError(f'bits_per_codebook must be at most 8, got {value}')

@@ -10,7 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int8, UInt8
 
-from jaxhash._checks import check_int, check_not_negative
+from jaxhash._checks import (
+  check_bits_per_codebook,
+  check_int,
+  check_not_negative,
+)
 
 __all__ = [
   'codes_from_logits',
@@ -223,7 +227,7 @@ def pack_ids(
     >>> pack_ids(jnp.array([[1, 15, 7]], jnp.uint8), 4).tolist()
     [[31, 112]]
   """
-  _check_bits_per_codebook(bits_per_codebook)
+  check_bits_per_codebook(bits_per_codebook)
   bits = jnp.unpackbits(ids[..., None], axis=-1)[..., -bits_per_codebook:]
   return jnp.packbits(bits.reshape(*ids.shape[:-1], -1), axis=-1)
 
@@ -251,19 +255,13 @@ def unpack_ids(
     >>> unpack_ids(jnp.array([[31, 112]], jnp.uint8), 3, 4).tolist()
     [[1, 15, 7]]
   """
-  _check_bits_per_codebook(bits_per_codebook)
+  check_bits_per_codebook(bits_per_codebook)
   num_bits = num_subspaces * bits_per_codebook
   _check_bytes(packed, num_bits)
   bits = jnp.unpackbits(packed, axis=-1, count=num_bits)
   bits = bits.reshape(*packed.shape[:-1], num_subspaces, bits_per_codebook)
   spare = [(0, 0)] * (bits.ndim - 1) + [(8 - bits_per_codebook, 0)]
   return jnp.packbits(jnp.pad(bits, spare), axis=-1)[..., 0]
-
-
-def _check_bits_per_codebook(number: int) -> None:
-  check_int('bits_per_codebook', number, 1)
-  if number > 8:
-    raise ValueError(f'bits_per_codebook must be at most 8, got {number}')
 
 
 def _check_bytes(packed: jax.Array, num_bits: int) -> None:

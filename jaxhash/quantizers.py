@@ -18,9 +18,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxhash._checks import check_int
+from jaxhash._checks import check_bits_per_codebook, check_int
 
-__all__ = ['Assignment', 'assign', 'fit_codebooks', 'step', 'update']
+__all__ = [
+  'Assignment',
+  'assign',
+  'fit_codebooks',
+  'num_subspaces',
+  'step',
+  'update',
+]
 
 Codebooks = Float[Array, 'subspaces codewords width']
 Vectors = Float[Array, 'n dimensions']
@@ -51,6 +58,43 @@ class Assignment(NamedTuple):
   shifts: Array
   error: Array
   unused: Array
+
+
+def num_subspaces(length: int, num_bits: int, bits_per_codebook: int) -> int:
+  """How many parts vectors are cut into for a code of so many bits.
+
+  Args:
+    length: of a vector.
+    num_bits: of a code.
+    bits_per_codebook: of each part.
+
+  Returns:
+    `num_bits / bits_per_codebook`.
+
+  Raises:
+    ValueError: that is no whole number, or the vectors cannot be cut so.
+
+  Example:
+    >>> num_subspaces(64, 32, 8)
+    4
+    >>> num_subspaces(64, 20, 8)
+    Traceback (most recent call last):
+      ...
+    ValueError: num_bits must be a multiple of bits_per_codebook, got 20 and 8
+  """
+  check_bits_per_codebook(bits_per_codebook)
+  if num_bits % bits_per_codebook:
+    raise ValueError(
+      f'num_bits must be a multiple of bits_per_codebook, got {num_bits} and '
+      f'{bits_per_codebook}'
+    )
+  parts = num_bits // bits_per_codebook
+  if length % parts:
+    raise ValueError(
+      f'vectors of length {length} cannot be cut into {parts} equal parts, as '
+      f'{num_bits} bits want, {bits_per_codebook} each'
+    )
+  return parts
 
 
 def _check_sizes(length: int, num_subspaces: int, num_codewords: int) -> None:

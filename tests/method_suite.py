@@ -7,8 +7,10 @@ import tempfile
 
 import jax
 import numpy as np
+import pytest
 
 from jaxhash import training
+from jaxhash.training import tasks
 from tests.configs import small
 
 # SHREWD without a class tree, on batches of 8, whose divergence is noisy.
@@ -78,3 +80,35 @@ def assert_bitwise_equal(a, b):
   np.testing.assert_array_equal(
     training.state_digest(a), training.state_digest(b)
   )
+
+
+def assert_resumes(build, folder, *, stop_at):
+  """A run that is stopped before a step goes on with the same bits.
+
+  It is started again as by another process: everything is built anew.
+
+  Returns:
+    The last state and what was logged, as records.
+  """
+
+  def stop_early(step_fn):
+    def step(state, data, batch):
+      if int(state.step) == stop_at:
+        raise KeyboardInterrupt
+      return step_fn(state, data, batch)
+
+    return step
+
+  whole = training.train(build(), folder / 'whole')
+  with pytest.MonkeyPatch.context() as patch:
+    compiled = tasks.compile_step
+    patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
+    with pytest.raises(KeyboardInterrupt):
+      training.train(build(), folder / 'parts')
+  parts = training.train(build(), folder / 'parts')
+  assert_bitwise_equal(whole, parts)
+  lines = [
+    (folder / run / 'metrics.jsonl').read_text() for run in ('whole', 'parts')
+  ]
+  assert lines[0] == lines[1]
+  return whole, [json.loads(line) for line in lines[0].splitlines()]

@@ -1,7 +1,5 @@
 """The suite that every method passes, the toy methods first of all."""
 
-import json
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -15,7 +13,7 @@ from jaxhash.training import tasks
 from tests import toy_methods
 from tests.method_suite import (
   FLAT,
-  assert_bitwise_equal,
+  assert_resumes,
   experiment_of,
   run_steps,
 )
@@ -92,31 +90,9 @@ def toy_experiment(name, *, devices=4, seed=0):
 @pytest.mark.parametrize('name', METHODS)
 def test_trains_resumes_and_is_evaluated(name, tmp_path):
   experiment = toy_experiment(name)
-  whole = training.train(experiment, tmp_path / 'whole')
-
-  # Stopped after a checkpoint, and started again by another process would
-  # be: everything is built anew.
-  def stop_early(step_fn):
-    def step(state, data, batch):
-      if int(state.step) == experiment.num_steps // 2:
-        raise KeyboardInterrupt
-      return step_fn(state, data, batch)
-
-    return step
-
-  with pytest.MonkeyPatch.context() as patch:
-    compiled = tasks.compile_step
-    patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
-    with pytest.raises(KeyboardInterrupt):
-      training.train(experiment, tmp_path / 'parts')
-  parts = training.train(toy_experiment(name), tmp_path / 'parts')
-  assert_bitwise_equal(whole, parts)
-  lines = [
-    (tmp_path / run / 'metrics.jsonl').read_text() for run in ('whole', 'parts')
-  ]
-  assert lines[0] == lines[1]
-
-  records = [json.loads(line) for line in lines[0].splitlines()]
+  whole, records = assert_resumes(
+    lambda: toy_experiment(name), tmp_path, stop_at=experiment.num_steps // 2
+  )
   if name == 'random_reference':  # a fresh one each step
     drawn = [r['reference'] for r in records if 'reference' in r]
     assert len(set(drawn)) == len(drawn) == experiment.num_steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxhash.core import Batch, Info, PyTree
-from jaxhash.losses import has_label
+from jaxhash.losses import cosine_distances, has_label
 from jaxhash.methods import _common
 from jaxhash.similarity import relevance
 
@@ -65,9 +65,10 @@ class DistanceSource(NamedTuple):
     elif info.train_rows is not None:
       array = array[info.train_rows]
     if self.of == 'row_vectors':  # never all pairs of them at once
-      return {'vectors': _unit(array)}
+      return {'vectors': jnp.asarray(array, jnp.float32)}
     if self.of == 'class_vectors':
-      return {'distances': _cosine_distances(_unit(array))}
+      vectors = jnp.asarray(array, jnp.float32)
+      return {'distances': cosine_distances(vectors, vectors) / 2}
     if not by_class and info.train_rows is not None:
       array = array[:, info.train_rows]
     return {'distances': jnp.asarray(np.clip(1 - array, 0, 1), jnp.float32)}
@@ -87,7 +88,8 @@ class DistanceSource(NamedTuple):
       index = batch['index']
       every = jnp.ones(index.shape, bool)
       if self.of == 'row_vectors':
-        return _cosine_distances(state['vectors'][index]), every
+        vectors = state['vectors'][index]
+        return cosine_distances(vectors, vectors) / 2, every
       return state['distances'][index[:, None], index[None]], every
     labels = batch['labels']
     if named and self.similarity == 'labels':
@@ -175,17 +177,3 @@ def _check_single(info: Info, what: str) -> None:
       f'{what} is of classes, and needs int labels [num_train], got '
       f'{list(info.labels.shape)}: give similarity_of="rows" or "row_vectors"'
     )
-
-
-def _unit(vectors: Any) -> Float[Array, 'n dims']:
-  vectors = np.asarray(vectors, np.float64)
-  lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-  return jnp.asarray(vectors / lengths, jnp.float32)
-
-
-def _cosine_distances(
-  units: Float[Array, 'n dims'],
-) -> Float[Array, 'n n']:
-  """(1 - cosine) / 2, from 0 to 1."""
-  cosines = jnp.matmul(units, units.T, precision='highest')
-  return jnp.clip((1 - cosines) / 2, 0.0, 1.0)

@@ -118,27 +118,13 @@ def deepquan(
   """
   for name, number in {
     'num_bits': num_bits,
-    'bits_per_codebook': bits_per_codebook,
     'width': width,
     'num_neighbors': num_neighbors,
     'num_sweeps': num_sweeps,
     'hidden': hidden,
   }.items():
     check_int(name, number, 1)
-  if bits_per_codebook > 8:
-    raise ValueError(
-      f'bits_per_codebook must be at most 8, got {bits_per_codebook}'
-    )
-  if num_bits % bits_per_codebook:
-    raise ValueError(
-      f'num_bits must be a multiple of bits_per_codebook {bits_per_codebook}, '
-      f'got {num_bits}'
-    )
-  num_codebooks = num_bits // bits_per_codebook
-  if width % num_codebooks:
-    raise ValueError(
-      f'width must be a multiple of the {num_codebooks} codebooks, got {width}'
-    )
+  num_codebooks = quantizers.num_subspaces(width, num_bits, bits_per_codebook)
   shape = num_codebooks, 2**bits_per_codebook, width // num_codebooks
   check_not_negative(
     quantization_weight=quantization_weight, triplet_weight=triplet_weight
@@ -250,7 +236,7 @@ def _quantised(
 ) -> Float[Array, 'batch dims']:
   """The nearest codewords, without a gradient."""
   h = jax.lax.stop_gradient(h)
-  return search.reconstruct(codebooks, quantizers.assign(codebooks, h).ids)
+  return search.reconstruct(codebooks, search.quantize(h, codebooks))
 
 
 def _fit(state: PyTree, key: jax.Array, num_sweeps: int) -> PyTree:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxhash.losses import cosine_distances
 from jaxhash.shallow import base
 
 __all__ = ['distance', 'encode', 'fit']
@@ -89,5 +90,5 @@ def distance(
     [[1.0, 2.0]]
   """
   base.check_length(codes[0], features)
-  cosines = base.matmul(encode(model, features), codes.T)
-  return jnp.clip(1 - cosines, 0.0, 2.0)
+  del model
+  return cosine_distances(features, codes)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from jaxhash import quantizers, search
 from jaxhash._checks import check_int
-from jaxhash.shallow import base, pq
+from jaxhash.shallow import base
 from jaxhash.shallow.pq import (
   PQModel,
   distance,
@@ -83,7 +83,9 @@ def fit(
   base.check_fit(features, num_bits)
   check_int('num_iterations', num_iterations, 0)
   check_int('num_first_iterations', num_first_iterations, 0)
-  parts = pq.num_subspaces(features.shape[1], num_bits, bits_per_codebook)
+  parts = quantizers.num_subspaces(
+    features.shape[1], num_bits, bits_per_codebook
+  )
   if start not in ('identity', 'pca'):
     raise ValueError(f"start must be 'pca' or 'identity', got {start!r}")
   if start == 'pca':

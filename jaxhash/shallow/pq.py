@@ -21,7 +21,6 @@ __all__ = [
   'distance',
   'encode',
   'fit',
-  'num_subspaces',
   'symmetric_distance',
 ]
 
@@ -89,53 +88,14 @@ def fit(
   """
   base.check_fit(features, num_bits)
   check_int('num_iterations', num_iterations, 0)
-  parts = num_subspaces(features.shape[1], num_bits, bits_per_codebook)
+  parts = quantizers.num_subspaces(
+    features.shape[1], num_bits, bits_per_codebook
+  )
   mean, centered = base.center(features, num_bits)
   found = quantizers.fit_codebooks(
     centered, key, parts, 2**bits_per_codebook, num_iterations
   )
   return PQModel(mean, *found)
-
-
-def num_subspaces(length: int, num_bits: int, bits_per_codebook: int) -> int:
-  """How many parts features are cut into for a code of so many bits.
-
-  Args:
-    length: of a feature.
-    num_bits: of a code.
-    bits_per_codebook: of each part.
-
-  Returns:
-    `num_bits / bits_per_codebook`.
-
-  Raises:
-    ValueError: that is no whole number, or the features cannot be cut so.
-
-  Example:
-    >>> num_subspaces(64, 32, 8)
-    4
-    >>> num_subspaces(64, 20, 8)
-    Traceback (most recent call last):
-      ...
-    ValueError: num_bits must be a multiple of bits_per_codebook, got 20 and 8
-  """
-  check_int('bits_per_codebook', bits_per_codebook, 1)
-  if bits_per_codebook > 8:
-    raise ValueError(
-      f'bits_per_codebook must be at most 8, got {bits_per_codebook}'
-    )
-  if num_bits % bits_per_codebook:
-    raise ValueError(
-      f'num_bits must be a multiple of bits_per_codebook, got {num_bits} and '
-      f'{bits_per_codebook}'
-    )
-  parts = num_bits // bits_per_codebook
-  if length % parts:
-    raise ValueError(
-      f'features of length {length} cannot be cut into {parts} equal parts, as '
-      f'{num_bits} bits want, {bits_per_codebook} each'
-    )
-  return parts
 
 
 def encode(

@@ -360,8 +360,16 @@ def test_the_stage_gets_the_prepared_inputs(tmp_path):
 @pytest.mark.parametrize(
   ('num_bits', 'options', 'message'),
   [
-    (12, {'bits_per_codebook': 8}, 'multiple of bits_per_codebook 8, got 12'),
-    (24, {'width': 64, 'bits_per_codebook': 8}, 'multiple of the 3 codebooks'),
+    (
+      12,
+      {'bits_per_codebook': 8},
+      'multiple of bits_per_codebook, got 12 and 8',
+    ),
+    (
+      24,
+      {'width': 64, 'bits_per_codebook': 8},
+      'length 64 cannot be cut into 3 equal parts',
+    ),
     (
       18,
       {'bits_per_codebook': 9},

@@ -4,8 +4,6 @@ Of ADSH, DSDH and SCHN: every step of a run is done again, row by row, by the
 oracle of the closed form.
 """
 
-import json
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -19,7 +17,7 @@ from jaxhash.methods import _rounds
 from jaxhash.training import tasks
 from jaxhash.training.state import method_variables
 from tests.method_suite import (
-  assert_bitwise_equal,
+  assert_resumes,
   experiment_of,
   jitted_step,
   run_steps,
@@ -318,29 +316,10 @@ def test_trains_resumes_within_a_round_and_is_evaluated(name, tmp_path):
   experiment = run_of(name)
   assert experiment.pipeline.steps_per_round == STEPS
   assert experiment.info.rows_per_round == 16 < len(experiment.split.train)
-  whole = training.train(experiment, tmp_path / 'whole')
   assert experiment.config['checkpoint_every'] % STEPS
-
-  def stop_early(step_fn):
-    def step(state, data, batch):
-      if int(state.step) == 10:  # the last checkpoint is of step 6
-        raise KeyboardInterrupt
-      return step_fn(state, data, batch)
-
-    return step
-
-  with pytest.MonkeyPatch.context() as patch:
-    compiled = tasks.compile_step
-    patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
-    with pytest.raises(KeyboardInterrupt):
-      training.train(experiment, tmp_path / 'parts')
-  parts = training.train(run_of(name), tmp_path / 'parts')
-  assert_bitwise_equal(whole, parts)
-  lines = [
-    (tmp_path / run / 'metrics.jsonl').read_text() for run in ('whole', 'parts')
-  ]
-  assert lines[0] == lines[1]
-  records = [json.loads(line) for line in lines[0].splitlines()]
+  whole, records = assert_resumes(  # the last checkpoint is of step 6
+    lambda: run_of(name), tmp_path, stop_at=10
+  )
   assert sum('loss' in r for r in records) == experiment.num_steps
 
   encode = training.RowEncoder(experiment)
