@@ -19,7 +19,7 @@ from absl import app, flags, logging
 from benchmarks.measure import measure, table
 from experiments.configs import adalabelhash
 from jaxhash import training
-from jaxhash.training import ranking
+from jaxhash.training import searches
 
 SETTING = flags.DEFINE_string('setting', 'digits', 'Of adalabelhash.')
 ARRAYS = flags.DEFINE_string('arrays', None, 'Folder of .npy files.')
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
   step = training.compile_step(experiment)
   data = experiment.pipeline.data
   encode = training.RowEncoder(experiment)
-  rows = ranking.searched_rows(experiment)
+  rows = searches.searched_rows(experiment)
 
   initial = training.initial_state(experiment)
 
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
 
   state = epoch()
   encoded = encode(state, rows)
-  ranker = ranking.Ranker(experiment, rows, encoded, state)
+  ranker = training.Ranker(experiment, rows, encoded, state)
   found = {
     f'an epoch of {steps} steps': measure(epoch),
     f'encoding {len(rows)} rows': measure(lambda: encode(state, rows)),

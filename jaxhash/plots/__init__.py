@@ -1,4 +1,4 @@
-"""Figures as image files; needs matplotlib, the extra `jaxhash[plots]`.
+"""Figures as image files; needs the extra `jaxhash[plots]`.
 
 Figures are made by matplotlib's object interface, without pyplot, so that no
 display, global state or closing is involved. The ending of the path picks the
@@ -12,16 +12,28 @@ from jaxhash.plots.charts import (
   pr_curve,
   training_curves,
 )
+from jaxhash.plots.codes import (
+  MOST_NAMED,
+  bit_health,
+  code_map,
+  pair_distances,
+  tsne,
+)
 from jaxhash.plots.galleries import gallery
 from jaxhash.plots.orders import alike_order, leaf_groups
 
 __all__ = [
+  'MOST_NAMED',
   'alike_order',
+  'bit_health',
   'check_installed',
+  'code_map',
   'distance_matrices',
   'distance_matrix',
   'gallery',
   'leaf_groups',
+  'pair_distances',
   'pr_curve',
   'training_curves',
+  'tsne',
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,9 +63,17 @@ def look() -> Iterator[Callable[..., Any]]:
 
 
 def check_installed() -> None:
-  """Raises an ImportError if matplotlib is missing."""
-  with look():
-    pass
+  """Raises an ImportError if a library of `jaxhash[plots]` is missing."""
+  missing = [
+    library
+    for library in ('jinja2', 'matplotlib', 'sklearn')
+    if importlib.util.find_spec(library) is None
+  ]
+  if missing:
+    raise ImportError(
+      f'pictures and reports need {", ".join(missing)}: pip install '
+      '"jaxhash[plots]"'
+    )
 
 
 def short(name: str, length: int = 20) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxhash._checks import check_int
 from jaxhash.plots import _figure
 
 __all__ = [
@@ -54,7 +55,7 @@ def pr_curve(
         f'{np.shape(recall)} and {np.shape(precision)}'
       )
   with _figure.look() as figure:
-    fig = figure(figsize=(6.4, 4.8), layout='constrained')
+    fig = figure(figsize=(5.4, 4.1), layout='constrained')
     axes = fig.add_subplot()
     # Colour first, then the line style: up to 24 lines can be told apart.
     looks = itertools.product(_STYLES, _figure.COLORS)
@@ -81,16 +82,20 @@ def pr_curve(
     fig.savefig(path, dpi=150)
 
 
-def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+def training_curves(
+  records: Sequence[Mapping[str, Any]], path: Path, *, columns: int = 3
+) -> None:
   """Draws every logged scalar against the step, a panel each.
 
   Args:
     records: rows of a log, with `step` and any numbers; a row need not have
       them all, and what is no number is left out.
     path: file to write.
+    columns: of panels, at most.
 
   Raises:
-    ValueError: no record holds a step and a number.
+    ValueError: no record holds a step and a number, or `columns` is no int of
+      at least 1.
     ImportError: matplotlib is missing.
 
   Example:
@@ -101,6 +106,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
     ...   path.exists()
     True
   """
+  check_int('columns', columns, 1)
   series: dict[str, list[tuple[float, float]]] = {}
   for record in records:
     for name, value in record.items():
@@ -108,7 +114,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], path: Path) -> None:
         series.setdefault(name, []).append((record['step'], float(value)))
   if not series:
     raise ValueError('no record holds a "step" and a number')
-  columns = min(3, len(series))
+  columns = min(columns, len(series))
   rows = -(-len(series) // columns)
   with _figure.look() as figure:
     fig = figure(figsize=(4 * columns, 2.7 * rows), layout='constrained')
@@ -167,7 +173,7 @@ def distance_matrix(
       f'{n} labels need a matrix of shape ({n}, {n}), got {matrix.shape}'
     )
   with _figure.look() as figure:
-    size = float(np.clip(0.45 * n + 2.5, 4.5, 11))
+    size = float(np.clip(0.4 * n + 2.0, 4.0, 11))
     fig = figure(figsize=(size + 1, size), layout='constrained')
     axes = fig.add_subplot()
     image = axes.imshow(matrix, cmap='cividis', interpolation='nearest')

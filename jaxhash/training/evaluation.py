@@ -17,13 +17,8 @@ from jaxhash.encoders.heads import reestimate_norm
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.errors import RunError
 from jaxhash.training.experiment import Experiment
-from jaxhash.training.ranking import (
-  Distances,
-  Ranker,
-  rank,
-  searched_rows,
-  val_database,
-)
+from jaxhash.training.ranking import Ranker, rank
+from jaxhash.training.searches import Distances, searched_rows, val_database
 from jaxhash.training.state import TrainState
 
 __all__ = [

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxhash import metrics, search, similarity
-from jaxhash.core import HashMethod, Variables
 from jaxhash.data.splits import data_digest, split_digest
-from jaxhash.data.types import Split
 from jaxhash.training.encode import Encoded, RowEncoder
 from jaxhash.training.experiment import Experiment
+from jaxhash.training.searches import (
+  Distances,
+  bound_distances,
+  searched_rows,
+  val_database,
+)
 from jaxhash.training.state import TrainState, method_variables
 
-__all__ = ['Distances', 'Ranker', 'rank', 'searched_rows', 'val_database']
-
-
-class Distances(NamedTuple):
-  """How a method ranks that does not rank by Hamming distance.
-
-  Attributes:
-    asymmetric: `(outputs of queries, codes) -> [queries, items]`.
-    symmetric: `(codes of queries, codes) -> [queries, items]`, or None.
-  """
-
-  asymmetric: Callable[[Any, np.ndarray], Any]
-  symmetric: Callable[[np.ndarray, np.ndarray], Any] | None = None
+__all__ = ['Ranker', 'rank']
 
 
 def rank(
@@ -68,19 +59,6 @@ def rank(
   return Ranker(experiment, rows, encode(state, rows), state)
 
 
-def searched_rows(experiment: Experiment) -> np.ndarray:
-  """All rows that are searched or search, in any evaluation, sorted."""
-  splits = [experiment.split]
-  splits += [e.split for e in experiment.evaluations.values()]
-  parts = [part for s in splits for part in (s.query, s.database, s.val)]
-  return np.unique(np.concatenate(parts))
-
-
-def val_database(split: Split) -> np.ndarray:
-  """The rows that val searches: the database without val and query."""
-  return np.setdiff1d(split.database, np.union1d(split.val, split.query))
-
-
 class Ranker:
   """Ranks rows by Hamming distance, or by the method's own distance.
 
@@ -108,7 +86,9 @@ class Ranker:
     self._state = state
     self._distances = distances
     if state is not None and experiment.method.distance is not None:
-      self._distances = _bound(experiment.method, method_variables(state))
+      self._distances = bound_distances(
+        experiment.method, method_variables(state)
+      )
 
   def results(self) -> dict[str, Any]:
     """All scores; see `evaluate`."""
@@ -211,13 +191,50 @@ class Ranker:
     Returns:
       As `metrics.evaluate`, or `metrics.evaluate_ranking`.
     """
-    return self._score(
+    scores = self._query_scores(
       query,
       database,
       self.codes(database),
       self._experiment.protocol,
       self._symmetric if symmetric else self._asymmetric,
     )
+    return metrics.summarize(scores)
+
+  def query_scores(
+    self, query: np.ndarray, database: np.ndarray
+  ) -> metrics.QueryScores:
+    """The scores of each query, of which `score` gives the means."""
+    return self._query_scores(
+      query,
+      database,
+      self.codes(database),
+      self._experiment.protocol,
+      self._asymmetric,
+    )
+
+  def distances(self, query: np.ndarray, database: np.ndarray) -> np.ndarray:
+    """How far rows are from queries, as they are ranked, `[query, rows]`."""
+    if self._distances is not None:
+      return self._asymmetric(query, self.codes(database))
+    return np.asarray(
+      search.hamming_distances(self.codes(query), self.codes(database))
+    )
+
+  def code_distances(self, codes: np.ndarray) -> np.ndarray | None:
+    """How far codes are apart, `[codes, codes]`.
+
+    None where the method does not say how far two codes are.
+    """
+    if self._distances is None:
+      return np.asarray(search.hamming_distances(codes, codes))
+    if self._distances.symmetric is None:
+      return None
+    return np.asarray(self._distances.symmetric(codes, codes))
+
+  @property
+  def by_hamming(self) -> bool:
+    """Whether rows are ranked by Hamming distance."""
+    return self._distances is None
 
   def score_transductive(
     self, query: np.ndarray, database: np.ndarray
@@ -242,17 +259,19 @@ class Ranker:
     is_learnt = (train[place] == database) & learnt.any(axis=1)
     codes = np.where(is_learnt[:, None], learnt, self.codes(database))
     protocol = dataclasses.replace(experiment.protocol, transductive=True)
-    scores = self._score(query, database, codes, protocol, self._asymmetric)
-    return {'learnt_rows': int(is_learnt.sum()), **scores}
+    scores = self._query_scores(
+      query, database, codes, protocol, self._asymmetric
+    )
+    return {'learnt_rows': int(is_learnt.sum()), **metrics.summarize(scores)}
 
-  def _score(
+  def _query_scores(
     self,
     query: np.ndarray,
     database: np.ndarray,
     codes: np.ndarray,
     protocol: metrics.EvaluationProtocol,
     distances: Callable[[np.ndarray, np.ndarray], np.ndarray],
-  ) -> dict[str, Any]:
+  ) -> metrics.QueryScores:
     """Scores of some queries against these codes of some rows."""
     experiment = self._experiment
     similarity = None
@@ -266,10 +285,10 @@ class Ranker:
       'database_ids': database,
     }
     if self._distances is None:
-      return metrics.evaluate(
+      return metrics.score_codes(
         self.codes(query), codes, *labels, protocol, **more
       )
-    return metrics.evaluate_ranking(
+    return metrics.score_ranking(
       lambda rows: distances(query[rows], codes), *labels, protocol, **more
     )
 
@@ -290,13 +309,3 @@ class Ranker:
     assert self._distances is not None
     assert self._distances.symmetric is not None
     return np.asarray(self._distances.symmetric(self.codes(query), codes))
-
-
-def _bound(method: HashMethod, variables: Variables) -> Distances:
-  """The distances of a method that has one, for these variables."""
-  assert method.distance is not None
-  symmetric = method.symmetric_distance
-  return Distances(
-    functools.partial(method.distance, variables),
-    None if symmetric is None else functools.partial(symmetric, variables),
-  )

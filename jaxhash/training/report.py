@@ -1,4 +1,4 @@
-"""What a run leaves for people: results.json, a table, pictures."""
+"""What a run leaves for people: results.json, a table, a page, pictures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from jaxhash import plots, search
-from jaxhash.data.types import Dataset
 from jaxhash.training import logs
 from jaxhash.training import workdir as files
 from jaxhash.training.encode import RowEncoder
 from jaxhash.training.experiment import Experiment
+from jaxhash.training.gallery import draw_gallery, galleries_of, has_images
+from jaxhash.training.page import render_page
+from jaxhash.training.pictures import pictures_of
 from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.state import TrainState
 
@@ -29,8 +28,14 @@ SCORING = (
   'taxonomy',
   'evaluations',
 )
-GALLERY_QUERIES = 8
-GALLERY_NEIGHBOURS = 10
+PAGE = 'report.html'
+COLUMNS = {
+  'query_database': 'database',
+  'query_database_without_train': 'database without train',
+  'transductive': 'transductive database',
+  'symmetric': 'queries quantised too',
+  'val': 'val',
+}
 
 
 def write_report(
@@ -48,7 +53,9 @@ def write_report(
     experiment: built from the config of the workdir.
     state: the state to score.
     encode: of the same experiment.
-    workdir: gets results.json, pr_curve.png, training_curves.png,
+    workdir: gets results.json; report.html, one file that needs no other and
+      no network; and its pictures, for slides and papers: pr_curve.png,
+      training_curves.png, pair_distances.png, bit_health.png, code_map.png,
       codewords.png where the method has codewords, similarity.png where a
       stage found how alike classes are, and gallery.png for images of 1 or 3
       channels; in a folder seedN, where several seeds were trained together.
@@ -57,7 +64,7 @@ def write_report(
       that neither is taken for the run's own, and no pictures.
     notes: what else is not as in the run's config; plain values for the
       results.
-    pictures: whether to draw.
+    pictures: whether to draw, and to write the report.
 
   Returns:
     The results, as in results.json.
@@ -139,73 +146,49 @@ def _draw(
   records: Sequence[Mapping[str, Any]],
   folder: pathlib.Path,
 ) -> None:
-  curve = results['query_database']['pr_curve']
-  name = (
-    f'{experiment.config["method"]["name"]}, '
-    f'mAP {results["query_database"]["mAP"]:.3f}'
-  )
-  with files.replacing(folder / 'pr_curve.png') as part:
-    plots.pr_curve({name: (curve['recall'], curve['precision'])}, part)
-  if records:
-    with files.replacing(folder / 'training_curves.png') as part:
-      plots.training_curves(records, part)
-  _draw_classes(experiment, ranker, folder)
-  shape = experiment.dataset.inputs.shape
-  if len(shape) == 4 and shape[-1] in (1, 3):
+  drawn = list(pictures_of(experiment, ranker, results, records))
+  for picture in drawn:
+    with files.replacing(folder / f'{picture.name}.png') as part:
+      picture.draw(part)
+  some, worst = galleries_of(experiment, ranker)
+  if has_images(experiment.dataset):
     with files.replacing(folder / 'gallery.png') as part:
-      _gallery(experiment, ranker, part)
+      draw_gallery(some, experiment.dataset, part)
+  page = render_page(
+    experiment, results, score_table(results), drawn, some, worst
+  )
+  files.write_text(folder / PAGE, page)
 
 
-def _draw_classes(
-  experiment: Experiment, ranker: Ranker, workdir: pathlib.Path
-) -> None:
-  """Codewords and class similarity, alike classes beside each other."""
-  similarity = experiment.info.arrays.get('similarity')
-  unlike = experiment.class_distances
-  if unlike is None and similarity is not None:
-    unlike = 1 - (similarity + similarity.T) / 2
-  codewords = ranker.codewords()
-  matrices = {}
-  if codewords is not None and len(codewords) > 1:
-    matrices['codewords'] = np.asarray(
-      search.hamming_distances(codewords, codewords)
-    )
-  if similarity is not None:
-    matrices['similarity'] = similarity
-  names = experiment.dataset.class_names
-  order = np.arange(len(names))
-  if matrices and unlike is not None:
-    order = plots.alike_order(unlike)
-  for name, matrix in matrices.items():
-    with files.replacing(workdir / f'{name}.png') as part:
-      plots.distance_matrix(
-        np.asarray(matrix)[np.ix_(order, order)],
-        [names[i] for i in order],
-        part,
-        quantity='distance' if name == 'codewords' else name,
-      )
+def score_table(results: Mapping[str, Any]) -> list[list[str]]:
+  """The scores of a run, one column for each database; its head comes first.
+
+  Args:
+    results: as in results.json.
+
+  Returns:
+    Cells of text, a list for each row.
+  """
+  columns = [key for key in COLUMNS if key in results]
+  scores = [results[key] for key in columns]
+  return [
+    ['', *(COLUMNS[key] for key in columns)],
+    *(
+      [name, *(_cell(score.get(name)) for score in scores)]
+      for name, value in scores[0].items()
+      if isinstance(value, int | float)
+    ),
+  ]
+
+
+def _cell(value: Any) -> str:
+  return f'{value:.4f}' if isinstance(value, float) else str(value)
 
 
 def results_table(results: dict[str, Any]) -> str:
   """The scores of a run as text, one column for each database."""
-  named = {
-    'query_database': 'database',
-    'query_database_without_train': 'database without train',
-    'transductive': 'transductive database',
-    'symmetric': 'queries quantised too',
-    'val': 'val',
-  }
-  columns = [key for key in named if key in results]
-  rows = [['', *(named[key] for key in columns)]]
-  first = results[columns[0]]
-  for score in [k for k, v in first.items() if isinstance(v, int | float)]:
-    values = [results[key].get(score) for key in columns]
-    rows.append(
-      [
-        score,
-        *(f'{v:.4f}' if isinstance(v, float) else str(v) for v in values),
-      ]
-    )
+  rows = score_table(results)
+  first = results['query_database']
   widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
   lines = [
     '  '.join(
@@ -241,34 +224,3 @@ def results_table(results: dict[str, Any]) -> str:
       f'{words["mean_distance"]:.2f}, greatest {words["greatest_distance"]}'
     )
   return '\n'.join([lines[0], rule, *lines[1:], rule, *notes])
-
-
-def _gallery(
-  experiment: Experiment, ranker: Ranker, path: pathlib.Path
-) -> None:
-  dataset, split = experiment.dataset, experiment.split
-  count = min(GALLERY_QUERIES, len(split.query))
-  query = split.query[np.linspace(0, len(split.query) - 1, count).astype(int)]
-  database = np.setdiff1d(split.database, query)
-  distances, neighbours = ranker.nearest(
-    query, database, min(GALLERY_NEIGHBOURS, len(database))
-  )
-  correct = [
-    ranker.relevant(query[i : i + 1], neighbours[i])[0] for i in range(count)
-  ]
-  images = np.asarray(dataset.inputs[neighbours.reshape(-1)])
-  plots.gallery(
-    np.asarray(dataset.inputs[query]),
-    images.reshape(*neighbours.shape, *images.shape[1:]),
-    correct,
-    path,
-    query_titles=[_class_names(dataset, int(row)) for row in query],
-    neighbour_titles=[[f'd = {d:.4g}' for d in row] for row in distances],
-  )
-
-
-def _class_names(dataset: Dataset, row: int) -> str:
-  labels = dataset.labels[row]
-  if not labels.ndim:
-    return dataset.class_names[labels]
-  return ', '.join(dataset.class_names[i] for i in np.flatnonzero(labels))

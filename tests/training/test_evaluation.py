@@ -285,8 +285,9 @@ def test_a_run_leaves_results_and_pictures(tmp_path, name):
   assert saved == json.loads(json.dumps(results))
   assert saved['versions']['jax'] == jax.__version__
   pictures = {'pr_curve', 'training_curves', 'gallery'}
+  pictures |= {'code_map', 'pair_distances'}
   if name == 'adalabelhash':
-    pictures.add('codewords')
+    pictures |= {'bit_health', 'codewords'}
   assert {p.stem for p in tmp_path.glob('*.png')} == pictures
   for path in tmp_path.glob('*.png'):
     assert path.read_bytes().startswith(b'\x89PNG')
