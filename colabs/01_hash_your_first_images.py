@@ -82,6 +82,7 @@ for digit in range(10):
   axes[0, digit].set_title(digit)
 fig.suptitle('Three training images of each class')
 fig.subplots_adjust(top=0.78, wspace=0.1, hspace=0.1)
+plt.show()
 
 # %% [markdown]
 # ## Training

@@ -157,6 +157,7 @@ def execute(
       resources={'metadata': {'path': folder}},
       timeout_func=lambda cell: max(0.1, end - time.monotonic()),
       record_timing=False,
+      coalesce_streams=True,  # else what is printed is cut by chance
       # What is wrong is in the error; the kernel also has warnings of its own.
       extra_arguments=['--log-level=CRITICAL'],
     )
