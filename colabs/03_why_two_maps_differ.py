@@ -141,7 +141,10 @@ for row, (best, expected, _, worst) in enumerate(by_ties.values()):
 axis.set_yticks(
   range(len(codes)), [f'{name}, {num_bits} bits' for name, num_bits in codes]
 )
-axis.set(xlabel='mAP@ALL: from the worst to the best order, dot: expected')
+axis.set(
+  xlim=(0.3, 0.75),
+  xlabel='mAP@ALL: from the worst to the best order, dot: expected',
+)
 axis.set_ylim(len(codes) - 0.5, -0.5)
 axis.grid(True, axis='x')
 plt.show()
