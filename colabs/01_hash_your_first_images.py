@@ -351,7 +351,8 @@ Image('pr_curve.png', width=520)
 #
 # - Change `num_bits`, or the method: `orthohash`, `csq`, `greedyhash`, `dpsh`
 #   and others take the place of `adalabelhash` in the config, without `margin`
-#   and without the group of the codewords.
+#   and without the group of the codewords. These learn no codewords, so there
+#   is nothing to animate.
 # - Use your own images: a folder with `inputs.npy` and `labels.npy`, by
 #   `'dataset': {'name': 'arrays', 'folder': 'FOLDER'}` and
 #   `'protocol': {'name': 'per_class', 'num_query': 10, 'num_train': 100}`.

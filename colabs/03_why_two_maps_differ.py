@@ -355,7 +355,7 @@ plt.show()
 # %% [markdown]
 # Three of the differences:
 #
-# - HashNet and thulab skip empty queries, the others count them 0;
+# - DeepHash-pytorch and OrthoHash count an empty query 0, the others skip it;
 # - revisitop (ROxford, RParis) divides by all relevant images and takes the
 #   area by trapezoids, so that it stands apart as soon as R is small;
 # - none of them sorts stably, so that they give the numbers above only if ties
