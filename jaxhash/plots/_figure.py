@@ -13,6 +13,7 @@ __all__ = [
   'GRID',
   'INK',
   'MUTED',
+  'STYLE',
   'WRONG',
   'check_installed',
   'look',
@@ -24,7 +25,8 @@ COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 CORRECT, WRONG = '#009E73', '#D55E00'
 INK, MUTED, GRID = '#222222', '#666666', '#dddddd'
 
-_STYLE: Any = {
+# What matplotlib's `rcParams.update` and `rc_context` take.
+STYLE: Any = {
   'font.family': 'DejaVu Sans',
   'font.size': 10,
   'text.color': INK,
@@ -58,7 +60,7 @@ def look() -> Iterator[Callable[..., Any]]:
     raise ImportError(
       'plots need matplotlib: pip install "jaxhash[plots]"'
     ) from e
-  with matplotlib.rc_context(_STYLE):
+  with matplotlib.rc_context(STYLE):
     yield Figure
 
 

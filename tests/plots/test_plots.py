@@ -1,6 +1,9 @@
 import json
 import sys
 
+import matplotlib
+import matplotlib.colors
+import matplotlib.figure
 import matplotlib.image
 import numpy as np
 import pytest
@@ -44,6 +47,28 @@ def test_gallery_colours_follow_correct(tmp_path, size, channels):
   assert columns.min() > mixed.shape[1] / 2
   frames = np.flatnonzero((mixed == np.array(GREEN)).all(-1).any(0))
   assert frames.min() > mixed.shape[1] / 11
+
+
+def test_style_and_colours_are_those_of_our_figures(tmp_path):
+  path, curve = tmp_path / 'curve.png', ([0.0, 1.0], [0.5, 0.5])
+  plots.pr_curve({'ITQ': curve, 'LSH': ([0.0, 1.0], [0.7, 0.7])}, path)
+  ours = _pixels(path)
+  with matplotlib.rc_context(plots.STYLE):
+    fig = matplotlib.figure.Figure(figsize=(6.4, 4.8), layout='constrained')
+    axes = fig.add_subplot()
+    axes.plot(*curve, color=plots.COLORS[0], linewidth=2)
+    fig.savefig(path, dpi=150)
+  for pixels in (ours, _pixels(path)):
+    assert _count(pixels, _rgb(plots.COLORS[0])) > 1000
+    # No frame above: the highest dark pixel belongs to the axis on the left.
+    edge = (pixels == np.array(_rgb(plots.STYLE['axes.edgecolor']))).all(-1)
+    assert edge[: len(edge) // 2].any(0).sum() < pixels.shape[1] / 4
+  assert _count(ours, _rgb(plots.COLORS[1])) > 1000
+  assert len(set(plots.COLORS)) == len(plots.COLORS)
+
+
+def _rgb(color):
+  return tuple(round(255 * x) for x in matplotlib.colors.to_rgb(color))
 
 
 def test_gallery_shows_the_pixels(tmp_path):

@@ -1,0 +1,1 @@
+"""Notebooks: scripts, and what `colabs.build` makes of them."""
