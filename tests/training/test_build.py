@@ -51,7 +51,7 @@ def changed(**blocks):
     ({'checkpoint_every': 2.5}, r'checkpoint_every.*2\.5'),
     ({'keep_checkpoints': 1}, r'keep_checkpoints must be .* at least 2'),
     ({'seed': -1}, r'seed must be .* at least 0, got -1'),
-    ({'epoch': 3}, r"no setting 'epoch'.*epochs"),
+    ({'epoch': 3}, r"config entry 'epoch' .did you mean 'epochs'"),
     ({'method': None}, r'method must hold settings, got None'),
     ({'pipeline': {'view': 2}}, r"pipeline has no argument 'view'.*'views'"),
     ({'evaluation': {'r': 5}}, r"evaluation has no argument 'r'.*denominator"),
