@@ -72,7 +72,9 @@ def missing_file(given: str, default: str) -> str | None:
   wrong = f'there is no config file {file}'
   if not names:
     return wrong
-  near = suggest(f'{file.stem}.py', names)
+  # The end that all have in common makes none of them nearer.
+  stems = [name.removesuffix('.py') for name in names]
+  near = suggest(file.stem, stems).replace("'?", ".py'?")
   return f'{wrong}{near}; {folder} has {", ".join(names)}'
 
 
