@@ -56,5 +56,10 @@ $(VENV)/.done-$(VERSION): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[colabs,data,docs,plots,search,test]'
 	touch $@
 
+dist: setup
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python tests/check_dist.py dist $(PYTHON)
+
 clean:
 	rm -rf $(VENV) $(RUNS) build dist

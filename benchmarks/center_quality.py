@@ -3,8 +3,13 @@
   python -m benchmarks.center_quality --bits=32 --bits=64 \\
       --similarity=runs/shc/stages/classifier-DIGEST/seed0/arrays.npz
 
-For each construction: the semantic loss |S - H H^T / q|^2 / C^2 of SHC (Chen et
-al. 2025, Table 3), as a ratio to that of MDSH's centers too, the rank
+The file is written by the stage "classifier" of a run of SHC:
+
+  python -m experiments.train --workdir=runs/shc \\
+      --config=experiments/configs/shc.py:digits
+
+Prints for each construction: the semantic loss |S - H H^T / q|^2 / C^2 of SHC
+(Chen et al. 2025, Table 3), as a ratio to that of MDSH's centers too, the rank
 correlation of the nearness of two codewords with the similarity of their
 classes, and the distances. MDSH and SHC have the least distance of Gilbert and
 Varshamov by construction.
@@ -29,12 +34,15 @@ from jaxhash.codewords.semantic import semantic, semantic_loss
 from jaxhash.codewords.separated import separated
 
 SIMILARITY = flags.DEFINE_string(
-  'similarity', None, 'Arrays of a finished stage "classifier" of SHC.'
+  'similarity',
+  None,
+  'File of the finished stage "classifier" of SHC, arrays.npz; needed.',
 )
 BITS = flags.DEFINE_multi_integer(
-  'bits', [16, 32, 64], 'Bits of the codewords.', lower_bound=1
+  'bits', [16, 32, 64], 'Bits of a codeword.', lower_bound=1
 )
-SEED = flags.DEFINE_integer('seed', 0, 'Of all constructions.')
+flags.declare_key_flag('debug')
+SEED = flags.DEFINE_integer('seed', 0, 'Seed of all constructions.')
 
 __all__ = ['main']
 

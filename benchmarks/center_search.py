@@ -1,6 +1,7 @@
 """How long the search of semantic hash centers takes, beside NumPy.
 
   python -m benchmarks.center_search
+  python -m benchmarks.center_search --classes=100 --bits=32 --limit=10
 
 The same search by `codewords.semantic` and by NumPy in the way it is usually
 written: BLAS for every codeword, a Python loop over codewords. The number of
@@ -9,7 +10,7 @@ visits to codewords is the same; other flips are drawn at random.
 polishing. Compilation is timed apart. Where NumPy would take longer than
 --limit it makes a part of the iterations, from which its time is extrapolated;
 the losses are then those of both after that part. The similarity is that of
-noisy logits of classes in a random tree.
+noisy logits of classes in a random tree. Prints a table.
 """
 
 from __future__ import annotations
@@ -23,21 +24,28 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
 from benchmarks.measure import table
+from jaxhash import commands
 from jaxhash.codewords import _semantic_moves as moves
 from jaxhash.codewords.bounds import gilbert_varshamov_distance
 from jaxhash.codewords.class_similarity import similarity_from_logits
 from jaxhash.codewords.semantic import semantic
 from jaxhash.codewords.separated import separated
 
-CLASSES = flags.DEFINE_integer('classes', 1000, 'C.')
-BITS = flags.DEFINE_integer('bits', 64, 'q.')
-ITERATIONS = flags.DEFINE_integer('iterations', 20, 'Of the Lagrangian.')
-SWEEPS = flags.DEFINE_integer('annealing_sweeps', 1200, 'Of the annealing.')
-LIMIT = flags.DEFINE_float('limit', 60.0, 'Seconds for NumPy, about.')
-THREADS = flags.DEFINE_integer('threads', 2, 'CPUs for both.')
+CLASSES = flags.DEFINE_integer('classes', 1000, 'Number of classes, C.')
+BITS = flags.DEFINE_integer('bits', 64, 'Bits of a codeword, q.')
+ITERATIONS = flags.DEFINE_integer(
+  'iterations', 20, 'Iterations of the augmented Lagrangian.'
+)
+SWEEPS = flags.DEFINE_integer(
+  'annealing_sweeps', 1200, 'Sweeps of the annealing over all codewords.'
+)
+LIMIT = flags.DEFINE_float(
+  'limit', 60.0, 'Seconds that NumPy may take for a search, about.'
+)
+THREADS = flags.DEFINE_integer('threads', 2, 'CPUs that both sides may use.')
 
 MU, RHO, BETA, ETA = 6.25e-5, 0.2, 1e-6, 0.5
 INNER_SWEEPS, POLISHING_SWEEPS = 3, 100
@@ -62,10 +70,8 @@ class Counts(NamedTuple):
   polishing: int
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Prints the table."""
-  del argv
-  logging.set_verbosity(logging.ERROR)
   cpus = sorted(os.sched_getaffinity(0))[: THREADS.value]
   os.sched_setaffinity(0, cpus)
   count, bits = CLASSES.value, BITS.value
@@ -285,4 +291,4 @@ def _numpy_swaps(h: np.ndarray, s: np.ndarray) -> bool:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

@@ -1,5 +1,6 @@
 """How long mAP takes: jaxhash, public evaluators, and plain NumPy.
 
+  python -m benchmarks.evaluation --setting=cifar10_54k
   python -m benchmarks.evaluation --peers=FOLDER
 
 FOLDER has clones of swuxyj/DeepHash-pytorch, kamwoh/orthohash (needs PyTorch),
@@ -8,7 +9,7 @@ thuml/HashNet and thulab/DeepHash, those that there are. A peer is timed on
 time for all; its peak memory is that of --peer_queries. For jaxhash all queries
 are timed, with everything that `metrics.evaluate` computes beside mAP, and the
 peak includes what Numba loads. The difference of mAP is to the same evaluator
-with a stable sort, on the same queries.
+with a stable sort, on the same queries. Prints a table for each setting.
 """
 
 from __future__ import annotations
@@ -19,15 +20,27 @@ import sys
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
 from benchmarks.measure import measure, structured_codes, table
 from benchmarks.peers import PEERS, load_peer, plain_numpy
-from jaxhash import metrics
+from jaxhash import commands, metrics
+from jaxhash.search.hamming import BACKENDS
 
-CLONES = flags.DEFINE_string('peers', None, 'Folder of the clones.')
-PEER_QUERIES = flags.DEFINE_integer('peer_queries', 500, 'Queries of a peer.')
-BACKEND = flags.DEFINE_string('backend', None, 'As of metrics.evaluate.')
+CLONES = flags.DEFINE_string(
+  'peers',
+  None,
+  'Folder of the clones of public evaluators. Default: plain NumPy alone.',
+)
+PEER_QUERIES = flags.DEFINE_integer(
+  'peer_queries', 500, 'Queries on which a peer is timed.', lower_bound=4
+)
+BACKEND = flags.DEFINE_enum(
+  'backend',
+  None,
+  list(BACKENDS),
+  'How jaxhash counts. Default: what is fastest on this machine.',
+)
 
 
 class Setting(NamedTuple):
@@ -49,13 +62,15 @@ SETTINGS = {
 }
 
 SETTING = flags.DEFINE_enum(
-  'setting', None, list(SETTINGS), 'One of them; default: all.'
+  'setting',
+  None,
+  list(SETTINGS),
+  'Sizes of the problem, as in SETTINGS. Default: all, one after another.',
 )
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Prints a table for each setting."""
-  del argv
   if SETTING.value is None:  # a process each, so that peaks are their own
     for name in SETTINGS:
       subprocess.run(
@@ -69,7 +84,6 @@ def main(argv: list[str]) -> None:
         check=True,
       )
     return
-  logging.set_verbosity(logging.ERROR)
   setting = SETTINGS[SETTING.value]
   print(f'\n{SETTING.value}: {setting}')
   columns = ['', 'seconds', 'ours is faster', 'peak MB', 'difference of mAP']
@@ -175,4 +189,4 @@ def _mb(found: Any) -> str:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

@@ -1,6 +1,7 @@
 """How good and how fast shallow methods are: jaxhash beside faiss.
 
   python -m benchmarks.quantizers --features=FOLDER
+  python -m benchmarks.quantizers --features=FOLDER --lengths=32 --draws=5
 
 On features with an official train and test part, `train_features.npy` and so
 on: the error of product quantisers, which is the mean squared distance of a
@@ -10,7 +11,7 @@ Euclidean distance are among the 100 nearest by Hamming distance. Each draw has
 its own train rows and seed; the intervals are those of the mean over draws,
 95%. PQ takes 25 iterations and OPQ 50, as faiss does by itself; one of OPQ has
 one step of Lloyd here, and four there. ITQ is of rows of unit length about the
-mean, as faiss has them inside.
+mean, as faiss has them inside. Prints the tables.
 """
 
 from __future__ import annotations
@@ -22,18 +23,32 @@ from typing import Any, NamedTuple
 import faiss
 import jax
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from benchmarks.measure import measure, table
 from experiments.tables import interval
+from jaxhash import commands
 from jaxhash.data.sources.arrays import arrays
 from jaxhash.shallow import itq, lsh, opq, pq
 
-FEATURES = flags.DEFINE_string('features', None, 'Folder of .npy files.')
-LENGTHS = flags.DEFINE_multi_integer('lengths', [16, 32, 64], 'Bits of a code.')
-DRAWS = flags.DEFINE_integer('draws', 3, 'Of train rows.', lower_bound=2)
-ROWS = flags.DEFINE_integer('train_rows', 10_000, 'That are fitted.')
-QUERIES = flags.DEFINE_integer('test_rows', 500, 'Queries of the recall.')
+FEATURES = flags.DEFINE_string(
+  'features',
+  None,
+  'Folder of train_features.npy, train_labels.npy, test_features.npy and '
+  'test_labels.npy; needed.',
+)
+LENGTHS = flags.DEFINE_multi_integer(
+  'lengths', [16, 32, 64], 'Bits of a code.', lower_bound=1
+)
+DRAWS = flags.DEFINE_integer(
+  'draws', 3, 'Number of draws of train rows and seeds.', lower_bound=2
+)
+ROWS = flags.DEFINE_integer(
+  'train_rows', 10_000, 'Rows of a draw, which are fitted.', lower_bound=1
+)
+QUERIES = flags.DEFINE_integer(
+  'test_rows', 500, 'Test rows, the queries of the recall.', lower_bound=1
+)
 
 NEIGHBORS = 100
 
@@ -45,14 +60,16 @@ class Quantizer(NamedTuple):
   quantizer: Any
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Prints the tables."""
-  del argv
   if FEATURES.value is None:
-    raise app.UsageError('give --features=FOLDER')
-  dataset = arrays(folder=FEATURES.value)
+    commands.fail('--features=FOLDER is needed')
+  try:
+    dataset = arrays(folder=FEATURES.value)
+  except (OSError, ValueError) as e:
+    commands.fail(str(e))
   if dataset.num_official_train is None:
-    raise app.UsageError(f'{FEATURES.value} has no official test part')
+    commands.fail(f'{FEATURES.value} has no official test part')
   features, queries = (
     np.asarray(dataset.inputs[part], np.float32)
     for part in (
@@ -217,4 +234,4 @@ def _signs(logits: np.ndarray) -> np.ndarray:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

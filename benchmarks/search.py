@@ -1,47 +1,70 @@
 """How long exact search takes: jaxhash beside faiss, at growing databases.
 
   python -m benchmarks.search
+  python -m benchmarks.search --sizes=54000 --num_bits=32 --k=10
 
 Top-100 against `faiss.IndexBinaryFlat(use_heap=False)`, all items within a
 radius of 2 by an index against a scan (`jaxhash` and `faiss.range_search`),
 and the cost of a pair of query and item, which stays the same where cost is
 linear. Evenly spread codes, which index best, and codes around 100 centers.
 `same` compares distances (items, too, for the radius); `peak MB` of the radius
-is that of building the index.
+is that of building the index. Prints the tables.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import faiss
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
 from benchmarks.measure import measure, random_codes, structured_codes, table
-from jaxhash import metrics, search
+from jaxhash import commands, metrics, search
+from jaxhash.search.hamming import BACKENDS
 
-SIZES = flags.DEFINE_list('sizes', ['54000', '1000000', '10000000'], 'Items.')
-NUM_BITS = flags.DEFINE_integer('num_bits', 64, 'A multiple of 8.')
-K = flags.DEFINE_integer('k', 100, 'Nearest items.')
-PAIRS = flags.DEFINE_float('pairs', 1e9, 'Queries times items of a scan.')
-BACKEND = flags.DEFINE_string('backend', None, 'As of search.top_k.')
-THREADS = flags.DEFINE_integer('threads', 2, 'CPUs for all.')
+SIZES = flags.DEFINE_list(
+  'sizes', ['54000', '1000000', '10000000'], 'Items of each database.'
+)
+NUM_BITS = flags.DEFINE_integer(
+  'num_bits', 64, 'Bits of a code, a multiple of 8.', lower_bound=8
+)
+K = flags.DEFINE_integer(
+  'k', 100, 'How many of the nearest items are found.', lower_bound=1
+)
+PAIRS = flags.DEFINE_float(
+  'pairs',
+  1e9,
+  'Queries times items of a scan, which says how many queries there are.',
+  lower_bound=1.0,
+)
+BACKEND = flags.DEFINE_enum(
+  'backend',
+  None,
+  list(BACKENDS),
+  'How jaxhash searches. Default: what is fastest on this machine.',
+)
+THREADS = flags.DEFINE_integer(
+  'threads', 2, 'CPUs that both sides may use.', lower_bound=1
+)
+flags.register_validator(
+  'sizes',
+  lambda sizes: all(size.isdecimal() for size in sizes),
+  'must be whole numbers with commas between',
+)
+flags.register_validator(
+  'num_bits', lambda n: n % 8 == 0, 'must be a multiple of 8, as faiss wants it'
+)
 
 RADIUS = 2
 COLUMNS = ['items', 'queries', 'ours', 'peer', 'ratio', 'peak MB', 'same']
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Prints the tables."""
-  del argv
-  logging.set_verbosity(logging.ERROR)
-  if NUM_BITS.value % 8:
-    sys.exit('error: --num_bits must be a multiple of 8, as faiss wants it')
   if min(map(int, SIZES.value)) < K.value:
-    sys.exit(f'error: --sizes must be at least --k={K.value}')
+    commands.fail(f'--sizes must be at least --k={K.value}')
   cpus = sorted(os.sched_getaffinity(0))[: THREADS.value]
   os.sched_setaffinity(0, cpus)
   faiss.omp_set_num_threads(len(cpus))
@@ -179,4 +202,4 @@ def _mb(found: Any) -> str:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

@@ -1,11 +1,13 @@
 """Seeds trained together by one mapped step, beside one after another.
 
-  python -m benchmarks.seeds --arrays=FOLDER
   python -m benchmarks.seeds --config=experiments/configs/csq.py:digits
+  python -m benchmarks.seeds --arrays=FOLDER --seeds=10 \\
+      --config=experiments/configs/orthohash.py:cifar10_features
 
 Both ways take the same steps of the same runs, in one process after a run that
 is not timed. Mapped, there is one program to compile for all seeds; the seconds
 are with compilation, and in brackets from the second log line on, without it.
+Prints one line.
 """
 
 from __future__ import annotations
@@ -22,19 +24,20 @@ from experiments import command_line
 from jaxhash import training
 from jaxhash.training import logs
 
+CONFIG = command_line.config_flag('experiments/configs/orthohash.py:digits')
 flags.adopt_module_key_flags(command_line)
-CONFIG = command_line.config_flag(
-  'experiments/configs/orthohash.py:cifar10_features'
+SEEDS = flags.DEFINE_integer(
+  'seeds', 5, 'Number of seeds, which are 0, 1, 2, ....', lower_bound=2
 )
-flags.declare_key_flag('config')
-SEEDS = flags.DEFINE_integer('seeds', 5, 'Number of seeds.', lower_bound=2)
 
 __all__ = ['main']
 
 
 def main() -> None:
   """Prints the seconds of both ways, and their ratio."""
-  config = command_line.plain(CONFIG.value)
+  config = command_line.prepare(lambda: command_line.plain(CONFIG.value))
+  if command_line.printed(config):
+    return
   config |= {'eval_every': 10**9, 'checkpoint_every': 10**9}
   seeds = range(SEEDS.value)
   with tempfile.TemporaryDirectory() as folder:

@@ -4,10 +4,17 @@
       --runs='with=runs/table/runs/shrewd_weak/32/seeds-0-1-2-3-4' \\
       --runs='without=runs/table/runs/shrewd_weak_no_kl/32/seeds-0-1-2-3-4'
 
+on runs of this table:
+
+  python -m experiments.benchmark --workdir=runs/table --arrays=FOLDER \\
+      --config=experiments/configs/benchmark.py:tiny_imagenet_pairs \\
+      --methods=shrewd_weak,shrewd_weak_no_kl
+
 For each finished run, before training and after it, of the database rows that
 trained nothing: the share of the values z = sigmoid(logits) within .1 of 0 or
 1, and the mean over bits of the absolute mean of the binary codes, 0 if every
-bit is +1 as often as -1. Means over the seeds of a run, with the range.
+bit is +1 as often as -1. Prints means over the seeds of a run, with the
+range.
 """
 
 from __future__ import annotations
@@ -20,7 +27,8 @@ from jaxhash import training
 from jaxhash.methods.shrewd import NEAR
 
 RUNS = finished.runs_flag()
-flags.declare_key_flag('runs')
+for name in ('arrays', 'debug', 'runs'):
+  flags.declare_key_flag(name)
 
 __all__ = ['main']
 

@@ -5,7 +5,8 @@
 
 One epoch of compiled train steps; encoding all that is searched or searches;
 and scoring the queries against the database with all that `metrics.evaluate`
-computes. The train loop itself scores val rows every `eval_every` steps.
+computes. The train loop itself scores val rows every `eval_every` steps. Prints
+a table.
 """
 
 from __future__ import annotations
@@ -14,27 +15,38 @@ import json
 
 import jax
 import jax.numpy as jnp
-from absl import app, flags, logging
+from absl import flags
 
 from benchmarks.measure import measure, table
 from experiments.configs import adalabelhash
-from jaxhash import training
+from jaxhash import commands, training
 from jaxhash.training import searches
 
-SETTING = flags.DEFINE_string('setting', 'digits', 'Of adalabelhash.')
-ARRAYS = flags.DEFINE_string('arrays', None, 'Folder of .npy files.')
+SETTING = flags.DEFINE_enum(
+  'setting',
+  'digits',
+  list(adalabelhash.SETTINGS),
+  'Setting of experiments/configs/adalabelhash.py.',
+)
+ARRAYS = flags.DEFINE_string(
+  'arrays',
+  None,
+  'Folder of .npy files to use in place of its data set, as of '
+  'experiments.train.',
+)
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Prints the table."""
-  del argv
-  logging.set_verbosity(logging.ERROR)
   config = json.loads(
     json.dumps(adalabelhash.get_config(SETTING.value).to_dict())
   )
   if ARRAYS.value is not None:
     config['dataset'] = {'name': 'arrays', 'folder': ARRAYS.value}
-  experiment = training.build(config)
+  try:
+    experiment = training.build(config)
+  except (OSError, ValueError) as e:
+    commands.fail(str(e))
   split = experiment.split
   steps = max(1, experiment.num_steps // config['epochs'])
   step = training.compile_step(experiment)
@@ -67,4 +79,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

@@ -2,23 +2,26 @@
 
   python -m experiments.benchmark --workdir=runs/table \\
       --config=experiments/configs/benchmark.py:digits
+  python -m experiments.benchmark --workdir=runs/short \\
+      --config=experiments/configs/benchmark.py:digits \\
+      --methods=orthohash,itq --config.bits='(12,)' --config.seeds=2 \\
+      --set=epochs=20
 
 A config names the methods with their configs, the bits, the number of seeds,
-shallow references on the same splits, and the scores (`--config.seeds=10`,
-`--config.bits='(32,)'`; `--methods=orthohash,itq` takes some of the rows). A
-seed draws the split, the initial state and the data order. The seeds of a
-method are trained together, by one step that is mapped over them.
+shallow references on the same splits, and the scores. A seed draws the split,
+the initial state and the data order. The seeds of a method are trained
+together, by one step that is mapped over them. `--set` changes values of all
+runs.
 
 The same command goes on after an interruption; a finished cell is never run
-again, and more seeds, bits or methods join those that are there. `--set`
-changes values of all runs, as in `--set=epochs=20`.
+again, and more seeds, bits or methods join those that are there.
 
 The folder gets table.md and table.csv, of the bits and the seeds that are asked
 for and all methods of the config that have all of them so far: means, 95%
 Student-t intervals over seeds, and paired tests against the best; and
-cells/METHOD/BITS/seedN.json, all scores of a cell. Where a loss is not finite,
-the other cells are run, and the command fails in the end. One process works on
-a table at a time.
+cells/METHOD/BITS/seedN.json, all scores of a cell. The table is printed. Where
+a loss is not finite, the other cells are run, and the command fails in the end.
+One process works on a table at a time.
 """
 
 from __future__ import annotations
@@ -32,19 +35,29 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments import cells, command_line, table_config, tables
-from jaxhash import training
+from jaxhash import lookup, training
 from jaxhash.data.splits import data_digest, split_digest
 
+CONFIG = command_line.config_flag(
+  'experiments/configs/benchmark.py:digits',
+  f'{", ".join(sorted(table_config.PARTS))}; methods has the config of each '
+  'method by its name, as in --config.methods.csq.epochs=20.',
+)
 flags.adopt_module_key_flags(command_line)
-CONFIG = command_line.config_flag('experiments/configs/benchmark.py:digits')
-flags.declare_key_flag('config')
 METHODS = flags.DEFINE_list(
-  'methods', [], 'Rows of the table to run; all of them by default.'
+  'methods',
+  [],
+  'Names of the rows of the table to run, shallow ones too. Default: all.',
 )
 TOGETHER = flags.DEFINE_integer(
-  'together', 8, 'Seeds that are trained together at most.', lower_bound=1
+  'together',
+  8,
+  'Most seeds of a method that are trained together; fewer take less memory.',
+  lower_bound=1,
 )
-WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the table.')
+WORKDIR = flags.DEFINE_string(
+  'workdir', None, 'Folder of the table, made if it is not there; needed.'
+)
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 
 __all__ = ['main']
@@ -52,13 +65,18 @@ __all__ = ['main']
 
 def main() -> None:
   """Runs all cells and prints the table."""
-  folder = command_line.folder(WORKDIR)
   table = command_line.prepare(lambda: table_config.read_table(CONFIG.value))
+  if command_line.printed(table):
+    return
+  folder = command_line.folder(WORKDIR)
   every = table_config.cells_of(table, folder)
   names = list(dict.fromkeys(cell.method for cell in every))
   for name in METHODS.value:
     if name not in names:
-      command_line.fail(f'the table has no {name!r}; it has {", ".join(names)}')
+      command_line.fail(
+        f'--methods: the table has no {name!r}{lookup.suggest(name, names)}; '
+        f'it has {", ".join(names)}'
+      )
   wanted = [
     cell for cell in every if not METHODS.value or cell.method in METHODS.value
   ]

@@ -5,12 +5,19 @@
       --runs='HashNet=runs/table/runs/hashnet/64/seeds-0-1-2-3-4' \\
       --seed=0 --output=class_distances.png
 
+on runs of this table:
+
+  python -m experiments.benchmark --workdir=runs/table --arrays=FOLDER \\
+      --config=experiments/configs/benchmark.py:tiny_imagenet_pairs \\
+      --methods=shrewd_weak,hashnet --set=taxonomy=wordnet_tree.json
+
 For each finished run the mean Hamming distance between the codes of each pair
 of classes, of the database rows that trained nothing, beside the distance of
 the classes in the tree, `jaxhash.taxonomy.distances`. Classes are in the order
 of the tree; white lines are between groups that have a node of the tree in
-common. Prints Spearman's rank correlation of the two distances over all pairs
-of different classes, and the mean distance within a class and between classes.
+common. Writes the picture, and prints Spearman's rank correlation of the two
+distances over all pairs of different classes, and the mean distance in bits
+within a class and between classes.
 """
 
 from __future__ import annotations
@@ -24,16 +31,18 @@ from scipy import stats
 from experiments import command_line, finished
 from jaxhash import metrics, plots, taxonomy, training
 
-flags.adopt_module_key_flags(command_line)
 RUNS, SEED = finished.runs_flag(), finished.seed_flag()
 TAXONOMY = finished.taxonomy_flag()
-for name in ('runs', 'seed', 'taxonomy'):
+for name in ('arrays', 'debug', 'runs', 'seed', 'taxonomy'):
   flags.declare_key_flag(name)
 GROUPS = flags.DEFINE_integer(
-  'groups', 12, 'Groups of classes at most.', lower_bound=1
+  'groups',
+  12,
+  'Most groups of classes that the picture names.',
+  lower_bound=1,
 )
 OUTPUT = flags.DEFINE_string(
-  'output', 'class_distances.png', 'Picture to write.'
+  'output', 'class_distances.png', 'File of the picture to write.'
 )
 
 __all__ = ['main']

@@ -3,14 +3,19 @@
   python -m experiments.codeword_semantics --taxonomy=wordnet_tree.json \\
       --workdirs='runs/table/runs/adalabelhash/32/seeds-*'
 
-For each trained run, and each seed of several that were trained together:
-Spearman's rank correlation, over all pairs of classes, of the Hamming distance
-of their codewords with (a) their distance in a class taxonomy,
+on runs of this table:
+
+  python -m experiments.benchmark --workdir=runs/table --arrays=FOLDER \\
+      --config=experiments/configs/benchmark.py:tiny_imagenet_features \\
+      --methods=adalabelhash --set=taxonomy=wordnet_tree.json
+
+For each trained run, and each seed of several that were trained together,
+prints Spearman's rank correlation, over all pairs of classes, of the Hamming
+distance of their codewords with (a) their distance in a class taxonomy,
 `jaxhash.taxonomy.distances`, and (b) minus the confusion of a plain classifier,
 multinomial logistic regression on the same inputs of the same train rows, its
 mean predicted probabilities on val rows, symmetrised. Beside it the central 95%
-of the same correlation for random codewords. The taxonomy is any file that
-`jaxhash.taxonomy.read_taxonomy` reads.
+of the same correlation for random codewords. No file is written.
 """
 
 from __future__ import annotations
@@ -27,12 +32,17 @@ from experiments import command_line, finished
 from jaxhash import taxonomy, training
 from jaxhash.codewords import rank_correlation
 
-flags.adopt_module_key_flags(command_line)
-WORKDIRS = flags.DEFINE_string('workdirs', None, 'Finished runs, as a glob.')
+WORKDIRS = flags.DEFINE_string(
+  'workdirs', None, 'Folders of finished runs, as a quoted glob; needed.'
+)
 TAXONOMY = finished.taxonomy_flag()
-flags.declare_key_flag('taxonomy')
+for name in ('arrays', 'debug', 'taxonomy'):
+  flags.declare_key_flag(name)
 NUM_RANDOM = flags.DEFINE_integer(
-  'num_random', 100, 'Random codebooks to compare with.', lower_bound=20
+  'num_random',
+  100,
+  'Random codebooks from which the central 95% are taken.',
+  lower_bound=20,
 )
 
 __all__ = ['confusion', 'main']

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
-from absl import app, flags, logging
+from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
+from experiments import config_errors
+from jaxhash import commands
+from jaxhash.commands import fail, say
 from jaxhash.training import InterruptedRunError, RunError
-from jaxhash.training.config import NAMED
+from jaxhash.training.config import NAMED, default_config
 
 DETERMINISTIC = '--xla_gpu_deterministic_ops=true'
 
@@ -29,16 +31,21 @@ ARRAYS = flags.DEFINE_string(
   'arrays',
   None,
   "Folder of .npy files to use in place of the config's data set: inputs.npy "
-  'and labels.npy, or train_images.npy, train_labels.npy, test_images.npy, '
-  'test_labels.npy (images, features or inputs).',
+  'and labels.npy, or train_inputs.npy, train_labels.npy, test_inputs.npy and '
+  'test_labels.npy; images or features may stand for inputs in the names. '
+  "Default: the config's data set.",
 )
 SET = flags.DEFINE_multi_string(
   'set',
   [],
-  'BLOCK.NAME=VALUE changes or adds an argument, such as method.margin=4.0 or '
-  'evaluation.at=1000; the name of a data set, protocol, method or encoder '
-  'also drops the arguments of what it takes the place of. VALUE is JSON, or '
-  'text. May be given several times.',
+  'BLOCK.NAME=VALUE changes or adds a value of the config, such as '
+  'method.margin=4.0 or evaluation.at=1000. Another name of a data set, '
+  'protocol, method or encoder, as in encoder.name=mlp, also drops the '
+  'arguments of the one before. VALUE is JSON, or else text.',
+)
+ENTRIES = (
+  f'{", ".join(default_config())}; those that are blocks have values of their '
+  'own, as in --config.method.num_bits=16.'
 )
 WRONG_FLAG = (
   AttributeError,
@@ -50,28 +57,47 @@ WRONG_FLAG = (
   flags.Error,
 )
 
-__all__ = ['config_flag', 'fail', 'folder', 'plain', 'prepare', 'run', 'say']
+__all__ = [
+  'change',
+  'config_flag',
+  'fail',
+  'folder',
+  'one_line',
+  'plain',
+  'prepare',
+  'printed',
+  'run',
+  'say',
+]
 
 
-def config_flag(default: str) -> flags.FlagHolder:
-  """Defines `--config`; a wrong value of a config is one line of error.
+def config_flag(default: str, entries: str = ENTRIES) -> flags.FlagHolder:
+  """Defines `--config`, of which a wrong value is one line of error, and
+  `--print_config`; ml_collections reads overrides of the default right here.
 
-  ml_collections reads the overrides of the default config right here.
+  Args:
+    default: a file, a colon, and one of its settings.
+    entries: says which values the config has.
   """
+  flags.DEFINE_bool(
+    'print_config', False, 'Print all values of the config as JSON, and end.'
+  )
   try:
     return config_flags.DEFINE_config_file(
-      'config', default, 'Config file, and after a colon which of its settings.'
+      'config',
+      default,
+      'Python file of a config, and after a colon which of its settings; the '
+      'first lines of the file list them. Behind it --config.NAME=VALUE '
+      f'changes a value, and --print_config shows all. NAME: {entries}',
     )
   except WRONG_FLAG as e:
-    fail(f'a flag is wrong: {_one_line(e)}')
+    fail(f'a flag is wrong: {_explained(e, sys.argv, default)}')
 
 
 def run(main: Callable[[], None]) -> None:
   """Runs an entry point; a `RunError` is one line and an exit code."""
 
-  def guarded(argv: list[str]) -> None:
-    if len(argv) > 1:
-      fail(f'there are only flags, no arguments; got {argv[1:]}')
+  def guarded() -> None:
     # Orbax reports a failed save by many tracebacks, some of them later and
     # from other threads; the error has it all.
     logging.set_verbosity(logging.INFO if DEBUG.value else logging.FATAL)
@@ -89,7 +115,7 @@ def run(main: Callable[[], None]) -> None:
         raise
       fail(str(e))
 
-  app.run(guarded, flags_parser=_parse)
+  commands.run(guarded, flags_parser=_parse)
 
 
 def _silence_what_is_left_over() -> None:
@@ -113,24 +139,41 @@ def _silence_what_is_left_over() -> None:
 
 def _parse(argv: list[str]) -> list[str]:
   """Parses flags; a wrong value of a config is one line too."""
+  default = None
+  if 'config' in flags.FLAGS:
+    default = str(flags.FLAGS['config'].default_as_str).strip("'")
   try:
-    return flags.FLAGS(argv)
+    rest = flags.FLAGS(argv)
   except WRONG_FLAG as e:
-    fail(f'a flag is wrong: {_one_line(e)}')
+    fail(f'a flag is wrong: {_explained(e, argv, default)}')
+  if default:
+    given = config_flags.get_config_filename(flags.FLAGS['config'])
+    missing = config_errors.missing_file(given, default)
+    if missing:
+      fail(f'a flag is wrong: {missing}')
+  return rest
 
 
-def _one_line(error: BaseException) -> str:
-  text = str(error).replace('\\n', ' ')
-  lines = [line.strip() for line in text.splitlines() if line.strip()]
-  line = lines[-1] if 'Traceback' in text else ' '.join(lines)
-  line = line.replace("\\'", "'")
-  missing = re.fullmatch(r'[\'"]*([\w.]+)[\'"]*', line)
-  if missing:  # all that ml_collections says
-    return (
-      f'the config has no {missing[1]!r}; --set=BLOCK.NAME=VALUE adds an '
-      'argument'
-    )
-  return line
+def _explained(error: Exception, argv: list[str], default: str | None) -> str:
+  """One line on a wrong flag, or on a config that is wrong in itself."""
+  if isinstance(error, flags.UnrecognizedFlagError):
+    return commands.flag_error(error)
+  try:
+    wrong = config_errors.explain(argv, default) if default else None
+  except WRONG_FLAG as e:
+    return one_line(e)
+  if wrong is None and isinstance(error, flags.Error):
+    return commands.flag_error(error)
+  return wrong or one_line(error)
+
+
+def one_line(error: BaseException) -> str:
+  """The message of an error without line breaks, and of no traceback in it."""
+  lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+  if 'Traceback (most' not in str(error):
+    line = ' '.join(lines)
+    return f'KeyError: {line}' if isinstance(error, KeyError) else line
+  return lines[-1].removeprefix('ValueError: ')
 
 
 def prepare(build: Callable[[], Any]) -> Any:
@@ -140,7 +183,7 @@ def prepare(build: Callable[[], Any]) -> Any:
   except (ImportError, OSError, SyntaxError, ValueError) as e:
     if DEBUG.value:
       raise
-    fail(_one_line(e))
+    fail(one_line(e))
 
 
 def plain(config: ConfigDict) -> dict[str, Any]:
@@ -153,28 +196,35 @@ def plain(config: ConfigDict) -> dict[str, Any]:
   given = os.environ.get('XLA_FLAGS', '')
   if config.get('deterministic') and DETERMINISTIC not in given:
     os.environ['XLA_FLAGS'] = f'{given} {DETERMINISTIC}'
-  for change in SET.value:
-    _set(config, change)
+  for text in SET.value:
+    change(config, text)
   values = json.loads(json.dumps(config.to_dict()))
   if ARRAYS.value is not None:
     values['dataset'] = {'name': 'arrays', 'folder': ARRAYS.value}
   return values
 
 
-def _set(config: ConfigDict, change: str) -> None:
-  key, equals, text = change.partition('=')
-  *outer, last = key.split('.')
+def change(config: ConfigDict, text: str) -> None:
+  """Makes a change of `--set` in a config; a wrong one ends the program.
+
+  Args:
+    config: changed in place.
+    text: `BLOCK.NAME=VALUE`; a block may get a name that it has not.
+  """
+  key, equals, given = text.partition('=')
+  if not equals:
+    fail(f'--set={text}: wanted NAME=VALUE or BLOCK.NAME=VALUE')
+  wrong = config_errors.no_entry(config, key, addable=True)
+  if wrong:
+    fail(f'--set={text}: {wrong}')
   try:
-    value = json.loads(text)
+    value = json.loads(given)
   except json.JSONDecodeError:
-    value = text
+    value = given
+  *outer, last = key.split('.')
   block: Any = config
   for name in outer:
-    block = block.get(name) if isinstance(block, ConfigDict) else None
-  if not equals or not isinstance(block, ConfigDict):
-    fail(f'--set={change}: wanted NAME=VALUE or BLOCK.NAME=VALUE')
-  if block is config and last not in config:
-    fail(f'--set={change}: the config has no {last!r}; it has {list(config)}')
+    block = block[name]
   with block.unlocked():
     if last == 'name' and outer and outer[-1] in NAMED:
       for old in list(block):
@@ -182,7 +232,14 @@ def _set(config: ConfigDict, change: str) -> None:
     try:
       block[last] = value
     except TypeError as e:
-      fail(f'--set={change}: {_one_line(e)}')
+      fail(f'--set={text}: {one_line(e)}')
+
+
+def printed(values: dict[str, Any]) -> bool:
+  """Prints a config where `--print_config` asks for it, and says whether."""
+  if flags.FLAGS.print_config:
+    print(json.dumps(values, indent=2))
+  return flags.FLAGS.print_config
 
 
 def folder(workdir: flags.FlagHolder) -> pathlib.Path:
@@ -190,14 +247,3 @@ def folder(workdir: flags.FlagHolder) -> pathlib.Path:
   if not workdir.value:
     fail('--workdir=FOLDER is needed: where the run is, or is to be, written')
   return pathlib.Path(workdir.value)
-
-
-def say(text: str) -> None:
-  """A line for the user, apart from the results on standard output."""
-  print(text, file=sys.stderr, flush=True)
-
-
-def fail(message: str) -> NoReturn:
-  """Ends the program with one clear error."""
-  say(f'error: {message}')
-  sys.exit(1)

@@ -1,17 +1,17 @@
 """Scores a trained run once more, and writes its results and pictures.
 
   python -m experiments.evaluate --workdir=runs/digits
+  python -m experiments.evaluate --workdir=runs/digits \\
+      --set=evaluation.at=100 --set='measures.precision_at=[5, 50]'
 
-The config is the workdir's own, but for how it is scored, as in
-`--set=evaluation.at=1000` or `--set=measures.hierarchical_at=[250]
---set=taxonomy=FILE`; `--step` chooses one of the checkpoints that are kept, the
-latest is the default, and `--seed` one of several seeds that were trained
-together, as in runs/METHOD/BITS/seeds-A-B of a table. Scores by other rules go
-to results-DIGEST.json, those of an earlier step to results-stepN.json.
+The config is the workdir's own, but for how it is scored: --set changes values
+of the blocks evaluation, measures and evaluations, and ignored_labels and
+taxonomy. The folder gets results.json and pictures; scores by other rules go to
+results-DIGEST.json, those of an earlier step to results-stepN.json.
 
 On another data set, here one with official parts, whose classes may be others,
 with the statistics of the head fitted to its database, as in table 6 of
-OrthoHash's supplement:
+OrthoHash's supplement (the run has a head 'bn', by --set=encoder.head=bn):
 
   python -m experiments.evaluate --workdir=runs/own --transfer=FOLDER \\
       --set=protocol.name=official --fit_norm
@@ -28,15 +28,21 @@ from experiments import command_line, finished
 from jaxhash import plots, training
 
 flags.adopt_module_key_flags(command_line)
-WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run.')
-STEP = flags.DEFINE_integer('step', None, 'Step of the checkpoint to score.')
+WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run; needed.')
+STEP = flags.DEFINE_integer(
+  'step',
+  None,
+  'Step of the checkpoint to score, one of those that are kept in '
+  'checkpoints/. Default: the latest.',
+)
 SEED = finished.seed_flag()
 flags.declare_key_flag('seed')
 TRANSFER = flags.DEFINE_string(
   'transfer',
   None,
   'Folder of .npy files, as of --arrays, of another data set to score the run '
-  "on; --set=protocol.name=NAME says by which protocol, if not by the run's.",
+  "on; --set=protocol.name=NAME says by which protocol, if not by the run's. "
+  'Default: the data set of the run.',
 )
 SCORING = (
   'evaluation.',
@@ -49,7 +55,7 @@ TRANSFERRING = ('evaluation.', 'measures.', 'protocol.')
 FIT_NORM = flags.DEFINE_bool(
   'fit_norm',
   False,
-  "Fit the statistics of a head 'bn' to the database first.",
+  "Fit the statistics of a head 'bn' to the database before encoding.",
 )
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
@@ -68,7 +74,10 @@ def main() -> None:
   allowed = TRANSFERRING if TRANSFER.value else SCORING
   for change in command_line.SET.value:
     if not change.startswith(allowed):
-      command_line.fail(f'--set={change}: a run is evaluated as it was trained')
+      command_line.fail(
+        f'--set={change}: a run is evaluated as it was trained; only values '
+        f'of {", ".join(name.rstrip(".=") for name in allowed)} can be changed'
+      )
     if TRANSFER.value and change.startswith('measures.hierarchical_at'):
       command_line.fail(f'--set={change}: there is no taxonomy of other data')
   saved = training.read_config(workdir)

@@ -32,7 +32,9 @@ __all__ = [
 def runs_flag() -> flags.FlagHolder:
   """Defines `--runs`, once in a process."""
   return flags.DEFINE_multi_string(
-    'runs', [], 'TITLE=WORKDIR of a finished run; may be given several times.'
+    'runs',
+    [],
+    'TITLE=WORKDIR, what a finished run is called and its folder; needed.',
   )
 
 
@@ -40,14 +42,22 @@ def runs_flag() -> flags.FlagHolder:
 def seed_flag() -> flags.FlagHolder:
   """Defines `--seed`, once in a process."""
   return flags.DEFINE_integer(
-    'seed', None, 'Which of several seeds that were trained together.'
+    'seed',
+    None,
+    'One of several seeds that were trained together, as in '
+    'runs/METHOD/BITS/seeds-A-B of a table. Default: that of a run of one.',
   )
 
 
 @functools.cache
 def taxonomy_flag() -> flags.FlagHolder:
   """Defines `--taxonomy`, once in a process."""
-  return flags.DEFINE_string('taxonomy', None, 'File of the taxonomy.')
+  return flags.DEFINE_string(
+    'taxonomy',
+    None,
+    'File of a class hierarchy: parent-child lines, nested names, or JSON as '
+    'jaxhash.taxonomy.read_taxonomy wants it; needed.',
+  )
 
 
 def folders_of(pattern: str) -> list[pathlib.Path]:

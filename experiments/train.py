@@ -9,7 +9,12 @@ config is a Python file; what follows the colon chooses one of its settings,
 and every value of it can be changed by `--config.NAME=VALUE`. `--set` also
 takes another method, encoder, data set or protocol, with other arguments:
 
-  --set=encoder.name=mlp --set='encoder.hidden=[256]'
+  python -m experiments.train --workdir=runs/perceptron \\
+      --config=experiments/configs/csq.py:digits \\
+      --set=encoder.name=mlp --set='encoder.hidden=[256]'
+
+The folder gets config.json, checkpoints/, metrics.jsonl (losses and val mAP),
+results.json (all scores), pictures and more. The scores are printed.
 """
 
 from __future__ import annotations
@@ -21,11 +26,10 @@ from absl import flags
 from experiments import command_line
 from jaxhash import plots, training
 
-flags.adopt_module_key_flags(command_line)
 CONFIG = command_line.config_flag('experiments/configs/adalabelhash.py:digits')
-flags.declare_key_flag('config')
+flags.adopt_module_key_flags(command_line)
 WORKDIR = flags.DEFINE_string(
-  'workdir', None, 'Folder of the run; made if it is not there.'
+  'workdir', None, 'Folder of the run, made if it is not there; needed.'
 )
 PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
@@ -38,13 +42,16 @@ PICTURES = flags.DEFINE_bool(
 
 def main() -> None:
   """Trains and evaluates one run."""
+  config = command_line.prepare(lambda: command_line.plain(CONFIG.value))
+  if command_line.printed(config):
+    return
   workdir = command_line.folder(WORKDIR)
   if PICTURES.value:
     command_line.prepare(plots.check_installed)
   start = time.monotonic()
   experiment = command_line.prepare(
     lambda: training.prepare(
-      command_line.plain(CONFIG.value),
+      config,
       workdir,
       progress=PROGRESS.value,
       say=command_line.say,

@@ -12,11 +12,19 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-__all__ = ['build', 'call', 'find', 'find_module', 'known', 'suggest']
+__all__ = [
+  'build',
+  'call',
+  'check_known',
+  'find',
+  'find_module',
+  'known',
+  'suggest',
+]
 
 
 @functools.cache
@@ -69,11 +77,8 @@ def find(name: str, *, package: str, kind: str) -> Callable[..., Any]:
       raise ValueError(f'{kind} {name!r} is {function!r}, not a function')
     return function
   functions = known(package)
-  if name not in functions:
-    raise ValueError(
-      f'unknown {kind} {name!r}{suggest(name, functions)}; known: '
-      f'{", ".join(sorted(functions))}, or your own as "module.path:function"'
-    )
+  other = ', or your own as "module.path:function"'
+  check_known(kind, name, sorted(functions), other=other)
   return functions[name]
 
 
@@ -106,11 +111,7 @@ def find_module(
     module = importlib.import_module(f'{package}.{info.name}')
     if set(has) <= set(getattr(module, '__all__', ())):
       modules[info.name] = module
-  if name not in modules:
-    raise ValueError(
-      f'unknown {kind} {name!r}{suggest(name, modules)}; known: '
-      f'{", ".join(sorted(modules))}'
-    )
+  check_known(kind, name, sorted(modules))
   return modules[name]
 
 
@@ -144,7 +145,9 @@ def build(
   if not isinstance(name, str):
     raise ValueError(f'the name of the {kind} must be text, got {name!r}')
   function = find(name, package=package, kind=kind)
-  return call(function, arguments, *args, kind=f'{kind} {name!r}', **extra)
+  return _call(
+    function, arguments, args, extra, kind=f'{kind} {name!r}', beside=['name']
+  )
 
 
 def call(
@@ -174,13 +177,27 @@ def call(
     Traceback (most recent call last):
     ValueError: rounding has no argument 'digits' (did you mean 'ndigits'?); ...
   """
+  return _call(function, arguments, args, extra, kind=kind)
+
+
+def _call(
+  function: Callable[..., Any],
+  arguments: Mapping[str, Any],
+  args: Sequence[Any],
+  extra: Mapping[str, Any],
+  *,
+  kind: str,
+  beside: Sequence[str] = (),
+) -> Any:
+  """`call`; `beside` is what a user may write beside the arguments."""
   parameters = inspect.signature(function).parameters
   allowed = [a for a in list(parameters)[len(args) :] if a not in extra]
   for argument in arguments:
     if argument not in allowed:
+      known = [*beside, *allowed]
       raise ValueError(
-        f'{kind} has no argument {argument!r}{suggest(argument, allowed)}; it '
-        f'takes {", ".join(allowed)}'
+        f'{kind} has no argument {argument!r}{suggest(argument, known)}; it '
+        f'takes {", ".join(known)}'
       )
   missing = [
     a
@@ -193,6 +210,34 @@ def call(
     return function(*args, **arguments, **extra)
   except TypeError as e:
     raise ValueError(f'{kind} cannot be made of {dict(arguments)}: {e}') from e
+
+
+def check_known(
+  kind: str, name: Any, known: Collection[str], *, other: str = ''
+) -> None:
+  """Checks that a name is one of those that there are.
+
+  Args:
+    kind: what it is called in the error.
+    name: what was given.
+    known: the names that there are.
+    other: words for what else there could be.
+
+  Raises:
+    ValueError: it is none of them; the message lists them, and says which of
+      them is near.
+
+  Example:
+    >>> check_known('head', 'bnn', ('linear', 'bn'))
+    Traceback (most recent call last):
+      ...
+    ValueError: unknown head 'bnn' (did you mean 'bn'?); known: linear, bn
+  """
+  if name not in known:
+    raise ValueError(
+      f'unknown {kind} {name!r}{suggest(str(name), known)}; known: '
+      f'{", ".join(known)}{other}'
+    )
 
 
 def suggest(name: str, names: Iterable[str]) -> str:

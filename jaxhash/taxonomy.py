@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from jaxhash import _cifar100, _taxonomy
+from jaxhash.lookup import check_known
 
 __all__ = [
   'Taxonomy',
@@ -278,8 +279,7 @@ def similarities(
   """
   if kind == 'height':
     return 1 - distances(taxonomy)
-  if kind != 'wu_palmer':
-    raise ValueError(f"kind must be 'height' or 'wu_palmer', got {kind!r}")
+  check_known('kind', kind, ('height', 'wu_palmer'))
   order = _taxonomy.top_down(taxonomy.parents)
   depths: dict[str, int] = {}
   for node in order:

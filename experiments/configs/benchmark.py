@@ -48,7 +48,7 @@ from experiments.configs import (
   shrewd,
   ssdh,
 )
-from jaxhash import training
+from jaxhash import lookup, training
 
 __all__ = ['get_config']
 
@@ -261,8 +261,7 @@ TABLES: dict[str, dict[str, Any]] = {
 
 def get_config(setting: str = 'digits') -> ConfigDict:
   """One of the tables above."""
-  if setting not in TABLES:
-    raise ValueError(f'unknown table {setting!r}; known: {", ".join(TABLES)}')
+  lookup.check_known('table', setting, TABLES)
   table = TABLES[setting]
   methods = {}
   for name in table['methods']:

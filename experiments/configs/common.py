@@ -10,6 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxhash import lookup
 from jaxhash.training import default_config, fill_defaults, merge
 
 __all__ = [
@@ -115,8 +116,7 @@ def make_config(
     ValueError: an unknown setting.
   """
   known = SETTINGS if settings is None else settings
-  if setting not in known:
-    raise ValueError(f'unknown setting {setting!r}; known: {", ".join(known)}')
+  lookup.check_known('setting', setting, known)
   config = default_config()
   config.setting = setting
   merge(config, known[setting])

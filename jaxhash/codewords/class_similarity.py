@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Num
 
+from jaxhash.lookup import check_known
+
 __all__ = [
   'class_similarity',
   'masked_softmax',
@@ -179,8 +181,7 @@ def _normalize(table: jax.Array) -> jax.Array:
 
 
 def _check_order(order: str) -> None:
-  if order not in ORDERS:
-    raise ValueError(f'order must be one of {", ".join(ORDERS)}, got {order!r}')
+  check_known('order', order, ORDERS)
 
 
 def rank_correlation(

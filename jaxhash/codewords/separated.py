@@ -20,6 +20,7 @@ from jaxhash.codewords.bounds import (
   gilbert_varshamov_distance,
   largest_distance,
 )
+from jaxhash.lookup import check_known
 
 __all__ = ['separated']
 
@@ -81,8 +82,7 @@ def separated(
   """
   check_sizes(num_classes, num_bits)
   num_classes, num_bits = int(num_classes), int(num_bits)
-  if search not in SEARCHES:
-    raise ValueError(f'search must be one of {SEARCHES}, got {search!r}')
+  check_known('search', search, SEARCHES)
   if search == 'greedy' and key is None:
     raise ValueError('the greedy search is random and needs a key, got None')
   limit, bound = largest_distance(num_classes, num_bits)

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt8
 
+from jaxhash.lookup import check_known
+
 __all__ = ['augment', 'color_jitter', 'pad_crop_flip']
 
 PAD_MODES = ('reflect', 'zeros')
@@ -113,10 +115,7 @@ def pad_crop_flip(
     [[[[0.0], [1.0], [2.0], [3.0]]]]
   """
   batch, height, width, _ = images.shape
-  if pad_mode not in PAD_MODES:
-    raise ValueError(
-      f'unknown pad_mode {pad_mode!r}; known: {", ".join(PAD_MODES)}'
-    )
+  check_known('pad_mode', pad_mode, PAD_MODES)
   if pad >= min(height, width):
     raise ValueError(
       f'pad must be less than the image of {height} x {width}, got {pad}'

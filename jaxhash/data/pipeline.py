@@ -23,6 +23,7 @@ from jaxhash.data.sampler import (
   semi_supervised_sampler,
 )
 from jaxhash.data.types import Dataset, Pipeline, Split
+from jaxhash.lookup import check_known
 
 __all__ = ['make_pipeline', 'visible_labels']
 
@@ -88,10 +89,7 @@ def make_pipeline(
     >>> batch['inputs'].shape, batch['labels'].shape
     ((4, 4), (4,))
   """
-  if normalize not in NORMALIZE:
-    raise ValueError(
-      f'unknown normalize {normalize!r}; known: {", ".join(NORMALIZE)}'
-    )
+  check_known('normalize', normalize, NORMALIZE)
   check_int('views', views, 1)
   check_int('epochs_per_round', epochs_per_round, 1)
   if rows_per_round is not None:
@@ -251,11 +249,8 @@ def _sampler(
 
 def _check_augment(options: dict[str, Any], shape: tuple[int, ...]) -> None:
   known = list(inspect.signature(augment_inputs).parameters)[2:]
-  unknown = [name for name in options if name not in known]
-  if unknown:
-    raise ValueError(
-      f'augment has no {", ".join(unknown)}; it takes {", ".join(known)}'
-    )
+  for name in options:
+    check_known('augment argument', name, known)
   inputs = jax.ShapeDtypeStruct(shape, jnp.float32)
   jax.eval_shape(
     functools.partial(augment_inputs, **options), inputs, jax.random.key(0)

@@ -7,7 +7,6 @@ and pure functions.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 
 import flax.errors
 import flax.linen as nn
@@ -15,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.core import Encoder, Outputs, PyTree
+from jaxhash.lookup import check_known
 
 # Empty on purpose: `jaxhash.lookup` takes every listed function of this package
 # for an encoder that a config may name. These are the tools to make one.
@@ -94,12 +94,6 @@ def compute_dtype(name: str) -> jnp.dtype:
   """
   check_known('dtype', name, _DTYPES)
   return jnp.dtype(_DTYPES[name])
-
-
-def check_known(kind: str, name: str, known: Collection[str]) -> None:
-  """Raises a ValueError that lists what there is if `name` is not in it."""
-  if name not in known:
-    raise ValueError(f'unknown {kind} {name!r}; known: {", ".join(known)}')
 
 
 def check_positive(**sizes: float | int) -> None:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxhash.core import Encoder
 from jaxhash.encoders import base
 from jaxhash.encoders.heads import HEADS, HashHead
+from jaxhash.lookup import check_known
 
 __all__ = ['CNN', 'cnn']
 
@@ -101,7 +102,7 @@ def cnn(
     >>> params['Dense_0']['kernel'].shape
     (256, 128)
   """
-  base.check_known('head', head, HEADS)
+  check_known('head', head, HEADS)
   base.check_positive(
     width=width, hidden=hidden, **{f'channel count {n}': n for n in channels}
   )

@@ -12,7 +12,9 @@ from jaxtyping import Array, Float
 
 from jaxhash.core import PyTree
 
-__all__ = ['HEADS', 'HashHead', 'reestimate_norm']
+# No function: `jaxhash.lookup` takes every listed one of this package for an
+# encoder that a config may name.
+__all__ = ['HEADS', 'HashHead']
 
 HEADS = ('linear', 'bn')
 

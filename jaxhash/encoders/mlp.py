@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxhash.core import Encoder
 from jaxhash.encoders import base
 from jaxhash.encoders.heads import HEADS, HashHead
+from jaxhash.lookup import check_known
 
 __all__ = ['MLP', 'mlp']
 
@@ -75,7 +76,7 @@ def mlp(
     >>> params['head']['dense']['kernel'].shape
     (32, 16)
   """
-  base.check_known('head', head, HEADS)
+  check_known('head', head, HEADS)
   base.check_positive(width=width, **{f'hidden size {n}': n for n in hidden})
   base.check_dropout(dropout)
   return base.from_linen(

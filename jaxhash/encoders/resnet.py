@@ -12,6 +12,7 @@ from jaxhash.core import Encoder
 from jaxhash.encoders import base
 from jaxhash.encoders._residual import STEMS, ResNet
 from jaxhash.encoders.heads import HEADS
+from jaxhash.lookup import check_known
 
 __all__ = [
   'resnet18',
@@ -31,8 +32,8 @@ def _resnet(
   width_multiplier: float,
   dtype: str,
 ) -> Encoder:
-  base.check_known('head', head, HEADS)
-  base.check_known('stem', stem, STEMS)
+  check_known('head', head, HEADS)
+  check_known('stem', stem, STEMS)
   base.check_positive(width=width, width_multiplier=width_multiplier)
   return base.from_linen(
     ResNet(

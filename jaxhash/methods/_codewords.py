@@ -76,12 +76,8 @@ def codeword_source(
 def _construction(name: str) -> Callable[..., Any]:
   if ':' in name:
     return lookup.find(name, package='', kind='codewords')
-  if name not in CONSTRUCTIONS:
-    raise ValueError(
-      f'unknown codewords {name!r}{lookup.suggest(name, CONSTRUCTIONS)}; '
-      f'known: {", ".join(CONSTRUCTIONS)}, a .npy file, or your own as '
-      '"module.path:function"'
-    )
+  other = ', a .npy file, or your own as "module.path:function"'
+  lookup.check_known('codewords', name, CONSTRUCTIONS, other=other)
   return CONSTRUCTIONS[name]
 
 

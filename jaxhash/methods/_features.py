@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxhash.core import Batch, Info, PyTree
+from jaxhash.lookup import check_known
 from jaxhash.methods import _common
 
 __all__ = ['INPUTS', 'FeatureSource', 'feature_source']
@@ -98,9 +99,7 @@ def feature_source(features: str) -> FeatureSource:
   if features == INPUTS:
     return FeatureSource(INPUTS)
   if not features.endswith('.npy'):
-    raise ValueError(
-      f'unknown features {features!r}; known: {INPUTS}, or a .npy file'
-    )
+    check_known('features', features, (INPUTS,), other=', or a .npy file')
   array = _common.load_array(features, 'the features in')
   if array.ndim != 2 or not array.size or array.dtype.kind != 'f':
     raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxhash.core import Batch, Info, PyTree
+from jaxhash.lookup import check_known
 from jaxhash.losses import cosine_distances, has_label
 from jaxhash.methods import _common
 from jaxhash.similarity import relevance
@@ -115,8 +116,7 @@ def distance_source(similarity: Source, of: str) -> DistanceSource:
     ValueError: an unknown name, a file that cannot be read, or an array that
       is not as above.
   """
-  if of not in GIVEN:
-    raise ValueError(f'unknown similarity_of {of!r}; known: {", ".join(GIVEN)}')
+  check_known('similarity_of', of, GIVEN)
   what = 'the similarity'
   if isinstance(similarity, str):
     if similarity in NAMED:
@@ -127,10 +127,7 @@ def distance_source(similarity: Source, of: str) -> DistanceSource:
         )
       return DistanceSource(similarity, of, what)
     if not similarity.endswith('.npy'):
-      raise ValueError(
-        f'unknown similarity {similarity!r}; known: {", ".join(NAMED)}, or a '
-        '.npy file'
-      )
+      check_known('similarity', similarity, NAMED, other=', or a .npy file')
     what = f'the similarity in {similarity}'
     similarity = _common.load_array(similarity, 'the similarity in')
   array = np.asarray(similarity)

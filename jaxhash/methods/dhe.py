@@ -30,6 +30,7 @@ from jaxtyping import Array, Float
 
 from jaxhash._checks import check_int, check_not_negative, check_positive
 from jaxhash.core import HashMethod
+from jaxhash.lookup import check_known
 from jaxhash.losses import (
   bit_variance_loss,
   l1_distances,
@@ -76,10 +77,7 @@ def dhe(
   least = num_bits / 2 if margin is None else margin
   check_positive(margin=least)
   check_not_negative(binarization_weight=binarization_weight)
-  if distance not in DISTANCES:
-    raise ValueError(
-      f'unknown distance {distance!r}; known: {", ".join(DISTANCES)}'
-    )
+  check_known('distance', distance, DISTANCES)
 
   def sigmoid(
     logits: Float[Array, 'batch bits'], step: Array

@@ -40,6 +40,7 @@ import jax
 
 from jaxhash._checks import check_int, check_not_negative, check_positive
 from jaxhash.core import Aux, Batch, HashMethod, Info, Outputs, Variables
+from jaxhash.lookup import check_known
 from jaxhash.losses import (
   cosine_margin_loss,
   cosine_quantization_loss,
@@ -100,10 +101,7 @@ def orthohash(
   check_int('num_bits', num_bits, 1)
   check_positive(scale=1.0 if scale is None else scale)
   check_not_negative(margin=margin, quantization_weight=quantization_weight)
-  if quantization not in QUANTIZATION:
-    raise ValueError(
-      f'unknown quantization {quantization!r}; known: {", ".join(QUANTIZATION)}'
-    )
+  check_known('quantization', quantization, QUANTIZATION)
   source = codeword_source(codewords, num_bits)
 
   def init(key: jax.Array, info: Info) -> Variables:

@@ -74,6 +74,7 @@ from jaxhash.core import (
   Variables,
 )
 from jaxhash.discrete import coordinate_descent
+from jaxhash.lookup import check_known
 from jaxhash.losses import (
   has_label,
   inner_products,
@@ -261,10 +262,7 @@ def schn(
 
 def _check_choices(**given: str) -> None:
   for name, value in given.items():
-    if value not in CHOICES[name]:
-      raise ValueError(
-        f'unknown {name} {value!r}; known: {", ".join(CHOICES[name])}'
-      )
+    check_known(name, value, CHOICES[name])
 
 
 def _feature_loss(

@@ -71,6 +71,7 @@ from jaxhash.core import (
   StageResult,
   Variables,
 )
+from jaxhash.lookup import check_known
 from jaxhash.methods.class_bits import class_bits, feature_scores
 from jaxhash.methods.csq import csq
 
@@ -207,10 +208,7 @@ def _check(similarity_order: str, start: str, mu: float) -> None:
     ('similarity_order', similarity_order, ORDERS),
     ('start', start, STARTS),
   ):
-    if value not in known:
-      raise ValueError(
-        f'{name} must be one of {", ".join(known)}, got {value!r}'
-      )
+    check_known(name, value, known)
 
 
 def _check_centers(

@@ -1,7 +1,10 @@
-"""Scores saved codes: python -m jaxhash.metrics --query_codes=q.npy ...
+"""Scores saved codes: mAP, precision, recall and more, with intervals.
 
   python -m jaxhash.metrics --query_codes=query.npy --query_labels=yq.npy \\
       --database_codes=database.npy --database_labels=yd.npy --at=5000
+  python -m jaxhash.metrics --query_codes=query.npy --query_labels=yq.npy \\
+      --database_codes=database.npy --database_labels=yd.npy --num_bits=64 \\
+      --like=hashnet --at=5000 --save=ours.npz --compare=theirs.npz
 
 Codes are .npy files of -1/+1, 0/1 or bool, or packed uint8 with --num_bits;
 labels are int, or multi-hot. It prints a table and, with --json, writes all of
@@ -13,68 +16,99 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 
-from jaxhash import metrics, taxonomy
+from jaxhash import commands, metrics, taxonomy
+from jaxhash.metrics._table import results_table
 from jaxhash.metrics.protocol import KNOWN
 from jaxhash.metrics.published import EVALUATORS
 
-QUERY_CODES = flags.DEFINE_string('query_codes', None, 'File, [query, bits].')
+QUERY_CODES = flags.DEFINE_string(
+  'query_codes', None, 'File of codes, [query, bits]; needed.'
+)
 DATABASE_CODES = flags.DEFINE_string(
-  'database_codes', None, 'File, [database, bits].'
+  'database_codes', None, 'File of codes, [database, bits]; needed.'
 )
 QUERY_LABELS = flags.DEFINE_string(
-  'query_labels', None, 'File, int [query] or multi-hot [query, labels].'
+  'query_labels',
+  None,
+  'File of labels, int [query] or multi-hot [query, labels]; needed.',
 )
 DATABASE_LABELS = flags.DEFINE_string(
-  'database_labels', None, 'File of the same kind.'
+  'database_labels',
+  None,
+  'File of labels, int [database] or multi-hot [database, labels]; needed.',
 )
 QUERY_IDS = flags.DEFINE_string(
   'query_ids',
   None,
-  'File of names of the queries: none retrieves a row of its own name.',
+  'File of names of the queries, with --database_ids: none retrieves a row of '
+  'its own name. Default: a query retrieves any row.',
 )
 DATABASE_IDS = flags.DEFINE_string(
   'database_ids', None, 'File of names of the database rows.'
 )
-NUM_BITS = flags.DEFINE_integer('num_bits', None, 'Bits of packed codes.')
+NUM_BITS = flags.DEFINE_integer(
+  'num_bits',
+  None,
+  'Bits of a code, needed where codes are packed: the last byte may be padded.',
+)
 AT = flags.DEFINE_integer(
-  'at', None, 'R of mAP@R; default: the whole database.'
+  'at', None, 'R of mAP@R, in items. Default: the whole database.'
 )
 TIES = flags.DEFINE_enum(
-  'ties', 'expected', KNOWN['ties'], 'Order of equally distant items.'
+  'ties',
+  'expected',
+  KNOWN['ties'],
+  'Order of equally distant items: the mean over all, or one.',
 )
 DENOMINATOR = flags.DEFINE_enum(
   'denominator',
   'retrieved',
   KNOWN['denominator'],
-  'What the sum of precisions is divided by.',
+  'What the sum of precisions is divided by: the relevant items among the R '
+  'retrieved ones, all relevant ones, or the lesser of these and R.',
 )
 EMPTY = flags.DEFINE_enum(
-  'empty', 'zero', KNOWN['empty'], 'What a query counts that finds nothing.'
+  'empty',
+  'zero',
+  KNOWN['empty'],
+  'Whether a query that finds nothing counts 0 or not.',
 )
 LIKE = flags.DEFINE_enum(
   'like',
   None,
   list(EVALUATORS),
-  'Compute mAP@R as a public evaluator does, in place of the three above.',
+  'Compute mAP@R as a public evaluator does, in place of --ties, '
+  '--denominator and --empty.',
 )
 PRECISION_AT = flags.DEFINE_list(
-  'precision_at', ['1', '10', '100'], 'Precision and recall at these ranks.'
+  'precision_at',
+  ['1', '10', '100'],
+  'Ranks at which precision and recall are measured.',
 )
-NDCG_AT = flags.DEFINE_list('ndcg_at', [], 'NDCG at these ranks.')
+NDCG_AT = flags.DEFINE_list(
+  'ndcg_at', [], 'Ranks at which NDCG is measured, such as 10,100.'
+)
 HIERARCHICAL_AT = flags.DEFINE_list(
-  'hierarchical_at', [], 'HP and mAHP at these ranks; needs --taxonomy.'
+  'hierarchical_at',
+  [],
+  'Ranks at which HP and mAHP are measured; needs --taxonomy.',
 )
-RADIUS = flags.DEFINE_integer('radius', 2, 'Hamming radius; -1 for none.')
+RADIUS = flags.DEFINE_integer(
+  'radius',
+  2,
+  'Hamming distance in bits within which precision and recall are measured; '
+  '-1 for none.',
+)
 TAXONOMY = flags.DEFINE_string(
   'taxonomy',
   None,
-  'File of a class hierarchy, or cifar100: what items are worth.',
+  'File of a class hierarchy, or cifar100 for that of CIFAR-100: what items '
+  'are worth to --hierarchical_at and --ndcg_at.',
 )
 CLASS_NAMES = flags.DEFINE_string(
   'class_names',
@@ -83,17 +117,25 @@ CLASS_NAMES = flags.DEFINE_string(
   'of parent-child lines or nested names, which do not say the order.',
 )
 SIMILARITY = flags.DEFINE_enum(
-  'similarity', 'height', ['height', 'wu_palmer'], 'In the taxonomy.'
+  'similarity',
+  'height',
+  ['height', 'wu_palmer'],
+  'Similarity of two classes of the taxonomy: by the height of what they have '
+  'in common, or that of Wu and Palmer.',
 )
 BOOTSTRAP = flags.DEFINE_integer(
   'bootstrap',
   1000,
-  'Resamples for the 95% intervals; 0 for none.',
+  'Resamples of the queries for the 95% intervals; 0 for no intervals.',
   lower_bound=0,
 )
-BY_CLASS = flags.DEFINE_bool('by_class', False, 'Also a table of the classes.')
-JSON = flags.DEFINE_string('json', None, 'File for all results.')
-SAVE = flags.DEFINE_string('save', None, 'File (.npz) for each query.')
+BY_CLASS = flags.DEFINE_bool(
+  'by_class', False, 'Also print the mAP of the queries of each class.'
+)
+JSON = flags.DEFINE_string('json', None, 'JSON file to write all results to.')
+SAVE = flags.DEFINE_string(
+  'save', None, 'File (.npz) to write the scores of each query to.'
+)
 COMPARE = flags.DEFINE_string(
   'compare', None, 'A file that --save wrote for another run.'
 )
@@ -102,18 +144,15 @@ PROGRESS = flags.DEFINE_bool('progress', True, 'Show a progress bar.')
 NEEDED = (QUERY_CODES, DATABASE_CODES, QUERY_LABELS, DATABASE_LABELS)
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Reads, scores, prints and writes."""
-  if len(argv) > 1:
-    _fail(f'there are only flags, no arguments; got {argv[1:]}')
   missing = [f'--{flag.name}' for flag in NEEDED if not flag.value]
   if missing:
-    _fail(f'needed: {" ".join(missing)}; see --help')
-  logging.set_verbosity(logging.ERROR)  # JAX tells which platforms are absent
+    commands.fail(f'needed: {" ".join(missing)}; see --help')
   try:
     _run()
   except (ImportError, OSError, ValueError) as e:
-    _fail(str(e))
+    commands.fail(str(e))
 
 
 def _run() -> None:
@@ -173,7 +212,7 @@ def _run() -> None:
     pathlib.Path(JSON.value).write_text(
       json.dumps(results, indent=2, allow_nan=False) + '\n'
     )
-  print(_table(results))
+  print(results_table(results))
 
 
 def _read(path: str | None) -> Any:
@@ -244,55 +283,5 @@ def _says_the_order(path: pathlib.Path) -> bool:
   return isinstance(content, dict) and 'classes' in content
 
 
-def _table(results: dict[str, Any]) -> str:
-  """One score a line, with its interval; then the classes, and what is said."""
-  intervals = results.get('intervals', {})
-  rows = []
-  for name, value in results.items():
-    if isinstance(value, float):
-      ends = intervals.get(name)
-      span = '' if ends is None else f'{ends[0]:.4f} to {ends[1]:.4f}'
-      digits = 6 if name == 'tie_difference' else 4
-      rows.append((name, f'{value:.{digits}f}', span))
-  width = max(len(name) for name, _, _ in rows)
-  lines = [
-    results['protocol'],
-    f'{results["num_query"]} queries, {results["num_database"]} items, '
-    f'{results["num_bits"]} bits',
-    '',
-  ]
-  if intervals:
-    lines.append(f'{"":{width}}    mean  95% over queries')
-  lines += [f'{a:{width}}  {b}  {c}'.rstrip() for a, b, c in rows]
-  if 'classes' in results:
-    lines += ['', 'class  queries     mAP']
-    lines += [
-      f'{row["class"]:>5}  {row["num_query"]:>7}  {row["mAP"]:.4f}'
-      for row in results['classes']
-    ]
-  health = results['code_health']
-  lines += [
-    '',
-    f'database codes: {health["distinct_codes"]} distinct, imbalance of bits '
-    f'{health["mean_bit_imbalance"]:.3f}, correlation of bits '
-    f'{health["mean_bit_correlation"]:.3f}, {health["constant_bits"]} constant',
-  ]
-  if 'comparison' in results:
-    found = results['comparison']
-    lines += [
-      '',
-      f'mAP minus that of {found["with"]}: {found["difference"]:+.4f} '
-      f'({found["low"]:+.4f} to {found["high"]:+.4f}); better for '
-      f'{found["wins"]}, worse for {found["losses"]}, the same for '
-      f'{found["ties"]} queries; sign test p = {found["sign_test"]:.2g}',
-    ]
-  return '\n'.join(lines)
-
-
-def _fail(message: str) -> NoReturn:
-  print(f'error: {message}', file=sys.stderr)
-  sys.exit(1)
-
-
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from jaxhash.lookup import check_known
+
 __all__ = [
   'GradedHistograms',
   'Histograms',
@@ -102,8 +104,7 @@ def order_ties(histograms: Histograms, ties: str) -> Histograms:
   """
   if ties == 'expected':
     return histograms
-  if ties not in ('best', 'worst'):
-    raise ValueError(f'ties must be expected, best or worst, got {ties!r}')
+  check_known('ties', ties, ('expected', 'best', 'worst'))
   step = -1 if ties == 'best' else 1
   relevant = np.asarray(histograms.relevant)
   irrelevant = np.asarray(histograms.all) - relevant

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from jaxhash._checks import check_int
+from jaxhash.lookup import check_known
 from jaxhash.metrics._checks import check_cut_offs
 from jaxhash.metrics.distance_histograms import GradedHistograms
 from jaxhash.metrics.protocol import check_choice
@@ -166,8 +167,7 @@ def average_hierarchical_precision(
   Source: as of `hierarchical_precision`.
   """
   check_int('k', k, 1)
-  if rule not in ('trapezoid', 'mean'):
-    raise ValueError(f'rule must be trapezoid or mean, got {rule!r}')
+  check_known('rule', rule, ('trapezoid', 'mean'))
   counts = np.asarray(histograms.counts)
   rows = max(1, NUMBERS_AT_A_TIME // k)
   values, similar = [], []

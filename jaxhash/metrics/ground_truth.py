@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxhash.lookup import check_known
+
 __all__ = ['GroundTruth', 'revisited_ground_truth']
 
 
@@ -66,10 +68,7 @@ def revisited_ground_truth(
     'medium': (('easy', 'hard'), ('junk',)),
     'hard': (('hard',), ('junk', 'easy')),
   }
-  if difficulty not in parts:
-    raise ValueError(
-      f'unknown difficulty {difficulty!r}; known: {", ".join(parts)}'
-    )
+  check_known('difficulty', difficulty, parts)
   relevant, ignored = (
     [[int(i) for name in names for i in query[name]] for query in queries]
     for names in parts[difficulty]

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxhash.lookup import check_known
+
 __all__ = ['EvaluationProtocol', 'check_at', 'check_choice']
 
 KNOWN = {
@@ -103,7 +105,4 @@ def check_at(at: Any) -> None:
 
 def check_choice(field: str, value: Any) -> None:
   """A rule must be one of the known ones."""
-  if value not in KNOWN[field]:
-    raise ValueError(
-      f'unknown {field} {value!r}; known: {", ".join(KNOWN[field])}'
-    )
+  check_known(field, value, KNOWN[field])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from jaxhash._checks import check_int
+from jaxhash.lookup import check_known
 from jaxhash.metrics.protocol import EvaluationProtocol
 
 __all__ = ['EVALUATORS', 'published_protocol']
@@ -79,10 +80,7 @@ def published_protocol(
     >>> published_protocol('deephash_pytorch', -1, num_database=54000).at
     53999
   """
-  if evaluator not in EVALUATORS:
-    raise ValueError(
-      f'unknown evaluator {evaluator!r}; known: {", ".join(EVALUATORS)}'
-    )
+  check_known('evaluator', evaluator, EVALUATORS)
   known = EVALUATORS[evaluator]
   if at == -1 and known.last_is_lost:
     if num_database is None:

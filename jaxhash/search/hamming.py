@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int32, Shaped
 
+from jaxhash.lookup import check_known
 from jaxhash.search.codes import AnyArray, Codes, check_same_bits, read_codes
 
 __all__ = [
@@ -54,10 +55,7 @@ def choose_backend(backend: str | None = None, *, native: bool = False) -> str:
     if native and native_is_there():
       return 'native'
     return 'popcount'
-  if backend not in BACKENDS:
-    raise ValueError(
-      f'unknown backend {backend!r}; known: {", ".join(BACKENDS)}'
-    )
+  check_known('backend', backend, BACKENDS)
   if backend == 'native':
     if not native:
       raise ValueError(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhash._checks import check_int
+from jaxhash.lookup import check_known
 from jaxhash.search.codes import AnyArray, read_array
 
 __all__ = ['nearest_vectors']
@@ -55,8 +56,7 @@ def nearest_vectors(
     ([[0.0, 1.0]], [[0, 1]])
   """
   check_int('k', k, 1)
-  if metric not in METRICS:
-    raise ValueError(f'unknown metric {metric!r}; known: {", ".join(METRICS)}')
+  check_known('metric', metric, METRICS)
   queries, items = _vectors(query, 'query'), _vectors(database, 'database')
   if queries.shape[1] != items.shape[1]:
     raise ValueError(

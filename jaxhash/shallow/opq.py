@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from jaxhash import quantizers, search
 from jaxhash._checks import check_int
+from jaxhash.lookup import check_known
 from jaxhash.shallow import base
 from jaxhash.shallow.pq import (
   PQModel,
@@ -86,8 +87,7 @@ def fit(
   parts = quantizers.num_subspaces(
     features.shape[1], num_bits, bits_per_codebook
   )
-  if start not in ('identity', 'pca'):
-    raise ValueError(f"start must be 'pca' or 'identity', got {start!r}")
+  check_known('start', start, ('pca', 'identity'))
   if start == 'pca':
     _, directions, variances = base.pca(features, features.shape[1])
     rotation = balanced_rotation(directions, variances, parts)

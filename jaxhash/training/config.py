@@ -201,10 +201,7 @@ def check_config(config: Mapping[str, Any]) -> None:
   """
   known = [*default_config(), 'setting']
   for name in config:
-    if name not in known:
-      raise ValueError(
-        f'the config has no setting {name!r}; it has {", ".join(known)}'
-      )
+    lookup.check_known('config entry', name, known)
   missing = [name for name in known if name not in config]
   if set(missing) - {'setting'}:
     raise ValueError(f'the config lacks {", ".join(missing)}')

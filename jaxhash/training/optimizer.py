@@ -9,6 +9,7 @@ import jax
 import optax
 
 from jaxhash.core import PyTree
+from jaxhash.lookup import check_known
 
 __all__ = ['make_optimizer']
 
@@ -87,22 +88,15 @@ def _longest_prefix(path: str, prefixes: Mapping[str, Any]) -> str:
 def _transform(
   settings: Mapping[str, Any], num_steps: int
 ) -> optax.GradientTransformation:
-  unknown = set(settings) - set(ARGUMENTS)
-  if unknown:
-    raise ValueError(
-      f'unknown optimizer setting {sorted(unknown)[0]!r}; known: '
-      f'{", ".join(ARGUMENTS)}, groups'
-    )
+  for setting in settings:
+    check_known('optimizer setting', setting, ARGUMENTS, other=', groups')
   scale_by = {
     'adam': optax.scale_by_adam,
     'sgd': lambda: optax.trace(settings['momentum'], nesterov=True),
     # torch's RMSprop: decay .99, epsilon outside the square root.
     'rmsprop': lambda: optax.scale_by_rms(0.99, 1e-8, eps_in_sqrt=False),
   }
-  if settings['name'] not in scale_by:
-    raise ValueError(
-      f'unknown optimizer {settings["name"]!r}; known: {", ".join(scale_by)}'
-    )
+  check_known('optimizer', settings['name'], scale_by)
   clip, decay = settings['clip_norm'], settings['weight_decay']
   if not decay >= 0:
     raise ValueError(f'weight_decay must not be negative, got {decay}')
@@ -127,11 +121,7 @@ def _schedule(settings: Mapping[str, Any], num_steps: int) -> optax.Schedule:
     ),
     'constant': lambda: optax.constant_schedule(peak),
   }
-  if settings['schedule'] not in schedules:
-    raise ValueError(
-      f'unknown schedule {settings["schedule"]!r}; known: '
-      f'{", ".join(schedules)}'
-    )
+  check_known('schedule', settings['schedule'], schedules)
   return optax.join_schedules(
     [
       optax.linear_schedule(0.0, peak, warmup),

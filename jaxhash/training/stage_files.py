@@ -21,6 +21,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash.core import HashMethod, Stage, StageResult
+from jaxhash.lookup import suggest
 from jaxhash.training import workdir as files
 from jaxhash.training.config import check_config, default_config, merge
 from jaxhash.training.errors import WorkdirError
@@ -92,12 +93,12 @@ def places_of(
     ValueError: changes for a stage that there is not, or that it cannot take.
   """
   names = [stage.name for stage in method.stages]
-  unknown = sorted(set(config['stages']) - set(names))
-  if unknown:
-    raise ValueError(
-      f'the method {config["method"]["name"]!r} has no stage {unknown[0]!r}; '
-      f'its stages: {", ".join(names) or "none"}'
-    )
+  for name in config['stages']:
+    if name not in names:
+      raise ValueError(
+        f'the method {config["method"]["name"]!r} has no stage {name!r}'
+        f'{suggest(name, names)}; its stages: {", ".join(names) or "none"}'
+      )
   places = []
   for i, stage in enumerate(method.stages):
     merged = _stage_config(config, method.stages[: i + 1])

@@ -182,9 +182,9 @@ def test_errors():
     message = f'labels must be from 0 to 2, but row 1 is {wrong}'
     with pytest.raises(ValueError, match=message):
       class_similarity(p, LABELS.at[1].set(wrong))
-  with pytest.raises(ValueError, match='order must be one of paper, released'):
+  with pytest.raises(ValueError, match="'; known: paper, released"):
     class_similarity(p, LABELS, order='code')
-  with pytest.raises(ValueError, match='order must be one of paper, released'):
+  with pytest.raises(ValueError, match="'; known: paper, released"):
     similarity_from_logits(LOGITS, LABELS, order='code')
   with pytest.raises(ValueError, match='logits of row 2 are not finite'):
     masked_softmax(LOGITS.at[2, 1].set(jnp.nan), LABELS)

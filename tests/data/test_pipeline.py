@@ -145,7 +145,7 @@ def test_a_mesh_of_four_gives_the_same_values():
     ({'num_labelled_per_batch': 1}, 'hides none'),
     ({'rows_per_class': 3}, 'not a multiple of rows_per_class 3'),
     ({'rows_per_class': 2, 'num_labelled_per_batch': 1}, 'hides none'),
-    ({'augment': {'flp': True}}, 'augment has no flp; it takes pad, flip'),
+    ({'augment': {'flp': True}}, "'flp' .did you mean 'flip'"),
     ({'augment': {'pad': 16}}, 'less than the image of 16 x 16'),
   ],
 )

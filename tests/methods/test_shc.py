@@ -112,8 +112,8 @@ def test_what_is_missing_or_not_defined_is_said():
     shc(BITS).stages[0].method.init(KEY, make_info(multi=True))
   for options, message in (
     ({'mu': -1.0}, 'mu must be at least 0'),
-    ({'similarity_order': 'x'}, "similarity_order must be one of .* got 'x'"),
-    ({'start': 'x'}, "start must be one of separated, mdsh, got 'x'"),
+    ({'similarity_order': 'x'}, "unknown similarity_order 'x'; known: "),
+    ({'start': 'x'}, "unknown start 'x'; known: separated, mdsh"),
     ({'num_restarts': 0}, 'num_restarts must be an int of at least 1'),
     ({'num_iterations': -3}, 'num_iterations'),
     ({'num_annealing_sweeps': -1}, 'num_annealing_sweeps'),

@@ -126,7 +126,7 @@ COUNTS = ranked([1, 2])
     (lambda: metrics.hierarchical_precision(COUNTS, 0), 'at least 1, got 0'),
     (
       lambda: metrics.average_hierarchical_precision(COUNTS, 2, rule='sum'),
-      "trapezoid or mean, got 'sum'",
+      "'sum'; known: trapezoid, mean",
     ),
     (
       lambda: metrics.ndcg_at_k(

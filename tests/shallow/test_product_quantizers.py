@@ -198,5 +198,5 @@ def test_refuses(method, kwargs, message):
 
 
 def test_refuses_an_unknown_start():
-  with pytest.raises(ValueError, match="'pca' or 'identity', got 'random'"):
+  with pytest.raises(ValueError, match="'random'; known: pca, identity"):
     _fit(opq, _features(), start='random')

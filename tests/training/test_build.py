@@ -51,7 +51,7 @@ def changed(**blocks):
     ({'checkpoint_every': 2.5}, r'checkpoint_every.*2\.5'),
     ({'keep_checkpoints': 1}, r'keep_checkpoints must be .* at least 2'),
     ({'seed': -1}, r'seed must be .* at least 0, got -1'),
-    ({'epoch': 3}, r"no setting 'epoch'.*epochs"),
+    ({'epoch': 3}, r"config entry 'epoch' .did you mean 'epochs'"),
     ({'method': None}, r'method must hold settings, got None'),
     ({'pipeline': {'view': 2}}, r"pipeline has no argument 'view'.*'views'"),
     ({'evaluation': {'r': 5}}, r"evaluation has no argument 'r'.*denominator"),
@@ -159,7 +159,7 @@ def test_checkpoints_without_a_config_are_refused(tmp_path):
   ('arguments', 'message'),
   [
     (['--config.method.name=csqq'], "error: unknown method 'csqq'"),
-    (['--config.method.marginn=2'], "the config has no 'marginn'"),
+    (['--config.method.num_bit=2'], "no 'num_bit' (did you mean 'num_bits'?)"),
     (['--config.log_every=0'], 'log_every must be'),
     (['--set=method.num_bits=8.5'], 'num_bits'),
     (['--set=epoch=3'], "the config has no 'epoch'"),
@@ -168,7 +168,7 @@ def test_checkpoints_without_a_config_are_refused(tmp_path):
     (['--set=encoder.name=cnn'], 'cnn'),
     (['--config=none.py'], 'none.py'),
     (['--workdir='], '--workdir=FOLDER is needed'),
-    (['--workdirs=x'], 'workdir'),
+    (['--workdirs=x'], "'workdirs' (did you mean 'workdir'?)"),
   ],
 )
 def test_the_command_line_gives_one_line_and_an_exit_code(

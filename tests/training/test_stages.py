@@ -280,7 +280,7 @@ def test_changes_of_a_stage(tmp_path):
   for stages, message in (
     ({'third': {}}, r"has no stage 'third'; its stages: first, second"),
     ({'second': {'epochs': 1}}, r'stages.second trains nothing'),
-    ({'first': {'epoch': 1}}, r"no setting 'epoch'"),
+    ({'first': {'epoch': 1}}, "unknown config entry 'epoch'"),
     ({'first': 3}, r'stages.first must hold settings, got 3'),
     ({'first': {'encoder': 3}}, r'stages.first: encoder must hold settings'),
     ({'first': {'epochs': 'x'}}, r"stages.first: epochs cannot become 'x'"),
