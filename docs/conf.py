@@ -49,12 +49,17 @@ myst_url_schemes = {
 # `codes` is a link where it is a documented name, and literal text elsewhere.
 default_role = 'name'
 
+# Indented text in docstrings is equations and tables, not Python.
+highlight_language = 'none'
+
 autodoc_member_order = 'bysource'
 autodoc_typehints_format = 'short'
 autodoc_preserve_defaults = True
+napoleon_attr_annotations = False  # the signature of the class has them
 autodoc_class_signature = 'mixed'
 python_maximum_signature_line_length = 70
 python_use_unqualified_type_names = True
+toc_object_entries_show_parents = 'hide'
 viewcode_follow_imported_members = True
 # Types of other libraries: to link them would take a network.
 nitpick_ignore_regex = [

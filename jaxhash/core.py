@@ -17,7 +17,7 @@ from jaxtyping import Array, Int8
 from jaxhash import binarize
 
 PyTree = Any
-#: Arrays by name: `inputs`, `labels`, `index` (rows) and, where some labels are
+#: Arrays by name, `inputs`, `labels`, `index` (rows) and, where some labels are
 #: hidden, `labelled`.
 Batch = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""Docstrings as jaxhash writes them: results in prose, fields described once.
+"""Docstrings as jaxhash writes them: prose results, short types.
 
 Napoleon takes what stands before a colon in `Returns:` for a type. Here it is
 prose, and the types are in the signature.
@@ -6,11 +6,20 @@ prose, and the types are in the signature.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sphinx.application import Sphinx
 
 BEFORE_NAPOLEON = 400
+DEFAULT = re.compile(r'<function ([\w.]+)>')
+SHORT = {
+  'jaxlib._jax.Array': 'Array',
+  'jaxlib._jax.Device': 'Device',
+  'numpy.ndarray': 'np.ndarray',
+  '[[...], ': '[..., ',
+  'mappingproxy({})': '{}',
+}
 
 
 def prose_returns(
@@ -21,12 +30,34 @@ def prose_returns(
   options: Any,
   lines: list[str],
 ) -> None:
-  """Puts an empty first line, a lone backslash, before the prose."""
+  """Breaks the first line of `Returns:` before the word with a colon."""
   for i in reversed(range(len(lines) - 1)):
-    if lines[i].strip() == 'Returns:':
-      following = lines[i + 1]
-      indent = following[: len(following) - len(following.lstrip())]
-      lines.insert(i + 1, f'{indent}\\')
+    if lines[i].strip() == 'Returns:' and ':' in lines[i + 1]:
+      prose = lines[i + 1].strip()
+      indent = ' ' * lines[i + 1].index(prose)
+      before, _, _ = prose.partition(':')
+      before = before.rpartition(' ')[0] or '\\'
+      after = prose.removeprefix(before).strip()
+      lines[i + 1 : i + 2] = [indent + before, indent + after]
+
+
+def short_types(
+  app: Sphinx,
+  what: str,
+  name: str,
+  obj: Any,
+  options: Any,
+  signature: str | None,
+  returns: str | None,
+) -> tuple[str | None, str | None]:
+  """Types in signatures as the source writes them."""
+  return _shorten(signature), _shorten(returns)
+
+
+def _shorten(text: str | None) -> str | None:
+  for long, short in SHORT.items():
+    text = text and text.replace(long, short)
+  return text and DEFAULT.sub(r'\1', text)
 
 
 def skip_fields(
@@ -37,7 +68,8 @@ def skip_fields(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-  """Registers both."""
+  """Registers all."""
   app.connect('autodoc-process-docstring', prose_returns, BEFORE_NAPOLEON)
+  app.connect('autodoc-process-signature', short_types)
   app.connect('autodoc-skip-member', skip_fields)
   return {'parallel_read_safe': True, 'parallel_write_safe': True}
