@@ -1,4 +1,4 @@
-"""Docstrings as jaxhash writes them: prose results, short types.
+"""Docstrings as jaxhash writes them: prose results, short types, mAP@R.
 
 Napoleon takes what stands before a colon in `Returns:` for a type. Here it is
 prose, and the types are in the signature.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 BEFORE_NAPOLEON = 400
@@ -60,6 +61,13 @@ def _shorten(text: str | None) -> str | None:
   return text and DEFAULT.sub(r'\1', text)
 
 
+def unlink_addresses(app: Sphinx, doctree: nodes.document) -> None:
+  """`mAP@5000` is text: docutils takes it for an address of e-mail."""
+  for link in list(doctree.findall(nodes.reference)):
+    if link.get('refuri', '').startswith('mailto:'):
+      link.replace_self(link.children)
+
+
 def skip_fields(
   app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
 ) -> bool | None:
@@ -72,4 +80,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
   app.connect('autodoc-process-docstring', prose_returns, BEFORE_NAPOLEON)
   app.connect('autodoc-process-signature', short_types)
   app.connect('autodoc-skip-member', skip_fields)
+  app.connect('doctree-read', unlink_addresses)
   return {'parallel_read_safe': True, 'parallel_write_safe': True}
