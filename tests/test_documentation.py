@@ -92,10 +92,11 @@ def write(folder, changes):
     'tiny/parts.py': PARTS,
     'index.md': INDEX,
   }
+  for name, changed in changes.items():
+    for old, new in changed:
+      assert old in files[name]
+      files[name] = files[name].replace(old, new)
   for name, text in files.items():
-    for old, new in changes.get(name, ()):
-      assert old in text
-      text = text.replace(old, new)
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(text)
 

@@ -13,7 +13,12 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 BEFORE_NAPOLEON = 400
-DEFAULT = re.compile(r'<function ([\w.]+)>')
+# Defaults that are no literals: their names, else dots.
+DEFAULTS = (
+  (re.compile(r'<function [\w.]*<lambda>>'), '...'),
+  (re.compile(r"<(?:function |class ')([\w.]+)'?>"), r'\1'),
+  (re.compile(r'<[^<>]*>'), '...'),
+)
 SHORT = {
   'jaxlib._jax.Array': 'Array',
   'jaxlib._jax.Device': 'Device',
@@ -56,9 +61,13 @@ def short_types(
 
 
 def _shorten(text: str | None) -> str | None:
+  if text is None:
+    return None
   for long, short in SHORT.items():
-    text = text and text.replace(long, short)
-  return text and DEFAULT.sub(r'\1', text)
+    text = text.replace(long, short)
+  for pattern, short in DEFAULTS:
+    text = pattern.sub(short, text)
+  return text
 
 
 def unlink_addresses(app: Sphinx, doctree: nodes.document) -> None:

@@ -14,7 +14,7 @@ from jaxhash.core import PyTree
 
 __all__ = ['HEADS', 'HashHead', 'reestimate_norm']
 
-#: The heads of every encoder: a dense layer, or one with batch normalisation.
+#: What `head` may be, a dense layer or one with batch normalisation.
 HEADS = ('linear', 'bn')
 
 
