@@ -97,7 +97,7 @@ def half_sign(
     [1.0, 1.0, -1.0, -1.0]
 
   Source: Li and van Gemert, "Deep Unsupervised Image Hashing by Maximizing Bit
-  Entropy", AAAI 2021, and the authors' code.
+  Entropy", AAAI 2021 :cite:p:`li2021bihalf`, and the authors' code.
   """
   check_not_negative(gamma=gamma)
   return _half_sign(logits, gamma)
@@ -154,7 +154,8 @@ def continuation_schedule(
     [1.0, 1.0, 1.414, 2.0]
 
   Source: Cao et al., "HashNet: Deep Learning to Hash by Continuation", ICCV
-  2017; the numbers are those of the authors' released code.
+  2017 :cite:p:`cao2017hashnet`; the numbers are those of the authors' released
+  code.
   """
   check_not_negative(rate=rate, power=power)
   check_int('every', every, 1)

@@ -17,6 +17,8 @@ from jaxtyping import Array, Int8
 from jaxhash import binarize
 
 PyTree = Any
+#: Arrays by name, `inputs`, `labels`, `index` (rows) and, where some labels are
+#: hidden, `labelled`.
 Batch = dict[str, Any]
 
 __all__ = [

@@ -54,7 +54,8 @@ def coordinate_descent(
     >>> coordinate_descent(jnp.zeros((2, 2)), gram, linear).tolist()
     [[1.0, -1.0], [-1.0, 1.0]]
 
-  Source: Shen et al., "Supervised Discrete Hashing", CVPR 2015, section 2.2.
+  Source: Shen et al., "Supervised Discrete Hashing", CVPR 2015
+  :cite:p:`shen2015sdh`, section 2.2.
   """
   check_int('num_sweeps', num_sweeps, 1)
   items, bits = codes.shape

@@ -17,7 +17,8 @@ from jaxhash.losses.structure import cosine_distances
 __all__ = ['MOST_ROWS', 'HalfGaussians', 'half_gaussians']
 
 LARGEST = 2.0  # of cosine distances
-MOST_ROWS = 2**16  # whose pairs an int32 counts
+#: Rows whose pairs an int32 counts.
+MOST_ROWS = 2**16
 
 Carry = TypeVar('Carry')
 # Distances of two blocks of rows, and which of the pairs count.
@@ -93,7 +94,7 @@ def half_gaussians(
     [0.25, 0.128, 0.45, 0.122, 0.7]
 
   Source: Yang et al., "Semantic Structure-based Unsupervised Deep Hashing",
-  IJCAI 2018, and the authors' code.
+  IJCAI 2018 :cite:p:`yang2018ssdh`, and the authors' code.
 
   Departures from that code: its 100 bins, as wide as these, end at 1, so that
   no greater distance can be the mode; its mode is the lower end of the fullest

@@ -1,7 +1,8 @@
 """Codebooks of product quantisers, by Lloyd's alternation.
 
 Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search",
-PAMI 2011. `jaxhash.search` has the distances to what is quantised.
+PAMI 2011 :cite:p:`jegou2011pq`. `jaxhash.search` has the distances to what is
+quantised.
 
 A quantiser cuts vectors `[n, dimensions]` into M parts, each with as many
 codewords: float32 codebooks `[subspaces, codewords, dimensions / subspaces]`.

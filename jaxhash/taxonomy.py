@@ -7,8 +7,8 @@ the class itself or a hypernym; the lowest common subsumer of two classes is
 the one of least height. Nodes that are above no class count for heights too.
 
 Source: Barz and Denzler, "Hierarchy-based Image Embeddings for Semantic Image
-Retrieval", WACV 2019; Wu and Palmer, "Verb Semantics and Lexical Selection",
-ACL 1994.
+Retrieval", WACV 2019 :cite:p:`barz2019hierarchy`; Wu and Palmer, "Verb
+Semantics and Lexical Selection", ACL 1994 :cite:p:`wu1994verb`.
 """
 
 from __future__ import annotations

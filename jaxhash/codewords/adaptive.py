@@ -35,8 +35,9 @@ def init_adaptive(
     >>> table.shape, bool(abs(table).max() <= 0.05)
     ((10, 32), True)
 
-  Source: Yang, Tu and Chen, CVPR Workshops 2019: their released code uses
-  Keras' `Embedding`, of which U(-.05, .05) is the default.
+  Source: Yang, Tu and Chen, CVPR Workshops 2019 :cite:p:`yang2019adaptivedeep`:
+  their released code uses Keras' `Embedding`, of which U(-.05, .05) is the
+  default.
   """
   if num_classes < 1 or num_bits < 1:
     raise ValueError(
@@ -67,6 +68,7 @@ def adaptive_codewords(
     >>> adaptive_codewords(jnp.zeros((1, 2))).tolist()
     [[0.0, 0.0]]
 
-  Source: Yang, Tu and Chen, CVPR Workshops 2019, and their released code.
+  Source: Yang, Tu and Chen, CVPR Workshops 2019 :cite:p:`yang2019adaptivedeep`,
+  and their released code.
   """
   return jnp.tanh(table)

@@ -33,8 +33,8 @@ def gilbert_varshamov_distance(num_classes: int, num_bits: int) -> int:
     >>> gilbert_varshamov_distance(100, 64)
     24
 
-  Source: SHC, Chen et al., TOIS 2025, Eq. 13, after MDSH, Wang et al., CVPR
-  2023.
+  Source: SHC, Chen et al., TOIS 2025 :cite:p:`chen2025shc`, Eq. 13, after MDSH,
+  Wang et al., CVPR 2023 :cite:p:`wang2023mdsh`.
 
   Departures: if more than half of all words are codewords, d is 1: the
   equation can give 2 there (16 bits and 40,000 classes), which is impossible.
@@ -68,8 +68,9 @@ def largest_distance(num_classes: int, num_bits: int) -> tuple[int, str]:
     >>> largest_distance(64, 16)
     (7, 'Plotkin')
 
-  Source: MacWilliams and Sloane, "The Theory of Error-Correcting Codes", 1977,
-  chapters 1 (Hamming, Singleton) and 2 (Plotkin).
+  Source: MacWilliams and Sloane, "The Theory of Error-Correcting Codes", 1977
+  :cite:p:`macwilliams1977codes`, chapters 1 (Hamming, Singleton) and 2
+  (Plotkin).
   """
   check_sizes(num_classes, num_bits)
   num_classes, num_bits = int(num_classes), int(num_bits)

@@ -44,8 +44,8 @@ def hadamard(
     >>> report['least_distance'], report['greatest_distance']
     (16, 16)
 
-  Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient
-  Image and Video Retrieval", CVPR 2020, Algorithm 1.
+  Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient Image
+  and Video Retrieval", CVPR 2020 :cite:p:`yuan2020csq`, Algorithm 1.
 
   Departures: the key; CSQ only has powers of two.
   """
@@ -87,7 +87,7 @@ def hadamard_matrix(order: int) -> Int8[np.ndarray, 'order order']:
     [[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]
 
   Source: Paley, "On orthogonal matrices", Journal of Mathematics and Physics
-  12, 1933.
+  12, 1933 :cite:p:`paley1933orthogonal`.
 
   Departures: rows and columns are negated so that the first are +1.
   """

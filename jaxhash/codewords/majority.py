@@ -46,8 +46,9 @@ def majority_codewords(
     >>> majority_codewords(jax.random.key(0), codewords, labels).tolist()
     [[1, -1, 1], [1, -1, 1]]
 
-  Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient
-  Image and Video Retrieval", CVPR 2020; their code draws t once.
+  Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient Image
+  and Video Retrieval", CVPR 2020 :cite:p:`yuan2020csq`; their code draws t
+  once.
   """
   ties = tie_break(key, codewords.shape[1])
   return majority(codewords, labels, ties)

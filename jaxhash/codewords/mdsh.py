@@ -76,9 +76,9 @@ def mdsh(
     True
 
   Source: MDSH, Wang et al., "Deep Hashing with Minimal-Distance-Separated Hash
-  Centers", CVPR 2023; Lp-box ADMM, Wu and Ghanem, TPAMI 2019. The penalty is
-  1e-5 at first and 1e7 at most, the same for all constraints; the dual step is
-  the golden ratio times the penalty.
+  Centers", CVPR 2023 :cite:p:`wang2023mdsh`; Lp-box ADMM, Wu and Ghanem, TPAMI
+  2019 :cite:p:`wu2019lpbox`. The penalty is 1e-5 at first and 1e7 at most, the
+  same for all constraints; the dual step is the golden ratio times the penalty.
 
   Departures: the penalty grows by 1.09 every step; in the released code, once
   in up to ten steps of the center. The released search ends as soon as all

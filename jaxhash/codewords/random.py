@@ -54,7 +54,8 @@ def bernoulli(key: jax.Array, num_classes: int, num_bits: int) -> Codewords:
     (10, 64)
 
   Source: OrthoHash, Hoe et al., "One Loss for All: Deep Hashing with a Single
-  Cosine Similarity based Learning Objective", NeurIPS 2021: its default.
+  Cosine Similarity based Learning Objective", NeurIPS 2021
+  :cite:p:`hoe2021orthohash`: its default.
   """
   check_sizes(num_classes, num_bits)
   return with_report(
@@ -82,8 +83,8 @@ def balanced(key: jax.Array, num_classes: int, num_bits: int) -> Codewords:
     >>> balanced(jax.random.key(0), 3, 64).codewords.sum(axis=1).tolist()
     [0, 0, 0]
 
-  Source: CSQ, Yuan et al., CVPR 2020, without its selection, which is
-  `central`.
+  Source: CSQ, Yuan et al., CVPR 2020 :cite:p:`yuan2020csq`, without its
+  selection, which is `central`.
 
   Departures: CSQ asks for an even number of bits.
   """
@@ -125,9 +126,9 @@ def central(
     >>> report['accepted'], report['least_distance'] > 12
     (True, True)
 
-  Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient
-  Image and Video Retrieval", CVPR 2020, Algorithm 1, and their released code
-  (the two conditions, 20 draws).
+  Source: CSQ, Yuan et al., "Central Similarity Quantization for Efficient Image
+  and Video Retrieval", CVPR 2020 :cite:p:`yuan2020csq`, Algorithm 1, and their
+  released code (the two conditions, 20 draws).
 
   Departures: with a key, which rows of the Hadamard matrix are taken, and
   their signs, is random. The first rows, as published, have a bit that never
@@ -193,8 +194,8 @@ def maxhd(
     >>> report['least_distance'] >= 16 * report['asked_distance']
     True
 
-  Source: OrthoHash, Hoe et al., NeurIPS 2021, supplement ("MaxHD"), and their
-  released code.
+  Source: OrthoHash, Hoe et al., NeurIPS 2021 :cite:p:`hoe2021orthohash`,
+  supplement ("MaxHD"), and their released code.
 
   Departures: t is a decimal number without rounding errors. The released code
   counts all rejections since t last fell, not those in a row, and so lowers it

@@ -1,7 +1,8 @@
 """Codewords as far apart as their classes are unlike: semantic hash centers.
 
 Stage 2 of SHC: Chen, Li, Liu, Zhou, Ma, Chen and Zhang, "Deep Hashing with
-Semantic Hash Centers for Image Retrieval", arXiv 2507.08404 (TOIS 2025).
+Semantic Hash Centers for Image Retrieval", arXiv 2507.08404 (TOIS 2025
+:cite:p:`chen2025shc`).
 """
 
 from __future__ import annotations

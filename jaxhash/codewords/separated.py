@@ -75,10 +75,11 @@ def separated(
     >>> report['asked_distance'], report['least_distance'], report['source']
     (24, 32, 'Hadamard matrix of order 64')
 
-  Source: the distance of MDSH, Wang et al., CVPR 2023, and SHC, Chen et al.,
-  TOIS 2025, Eq. 13. The codes: MacWilliams and Sloane, "The Theory of
-  Error-Correcting Codes", 1977, chapters 2 (Hadamard, Nordstrom-Robinson),
-  7, 9 (BCH), 16 (quadratic residues) and 17 (Gilbert-Varshamov).
+  Source: the distance of MDSH, Wang et al., CVPR 2023 :cite:p:`wang2023mdsh`,
+  and SHC, Chen et al., TOIS 2025 :cite:p:`chen2025shc`, Eq. 13. The codes:
+  MacWilliams and Sloane, "The Theory of Error-Correcting Codes", 1977
+  :cite:p:`macwilliams1977codes`, chapters 2 (Hadamard, Nordstrom-Robinson), 7,
+  9 (BCH), 16 (quadratic residues) and 17 (Gilbert-Varshamov).
   """
   check_sizes(num_classes, num_bits)
   num_classes, num_bits = int(num_classes), int(num_bits)

@@ -15,6 +15,7 @@ __all__ = ['NORMALIZE', 'preprocess', 'statistics']
 
 BLOCK_ROWS = 16384  # at a time while the statistics are computed,
 BLOCK_VALUES = 2**24  # or fewer: 128 MiB of float64
+#: What `preprocess` can normalise by.
 NORMALIZE = ('channel', 'scalar', 'l2', 'none')
 
 
@@ -23,8 +24,9 @@ def statistics(
 ) -> dict[str, jax.Array]:
   """Mean and reciprocal standard deviation of the last axis, float32.
 
-  Blocks are merged by their means and sums of squares about them (Chan et
-  al. 1979), which loses nothing where the mean is far from 0.
+  Blocks are merged by their means and sums of squares about them (Chan et al.
+  1979 :cite:p:`chan1979variance`), which loses nothing where the mean is far
+  from 0.
   """
   if normalize not in ('channel', 'scalar'):
     return {}

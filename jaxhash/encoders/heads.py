@@ -16,17 +16,18 @@ from jaxhash.core import PyTree
 # encoder that a config may name.
 __all__ = ['HEADS', 'HashHead']
 
+#: What `head` may be, a dense layer or one with batch normalisation.
 HEADS = ('linear', 'bn')
 
 
 class HashHead(nn.Module):
   """The last layer of an encoder.
 
-  `linear` is a dense layer with bias. `bn` is OrthoHash's (Hoe et al.,
-  "One Loss for All", NeurIPS 2021, section 3.3 and released code): a dense
-  layer without bias, initialised from N(0, .01^2), then batch normalisation,
-  which balances every bit and makes the codes independent of a constant added
-  to them.
+  `linear` is a dense layer with bias. `bn` is OrthoHash's (Hoe et al., "One
+  Loss for All", NeurIPS 2021 :cite:p:`hoe2021orthohash`, section 3.3 and
+  released code): a dense layer without bias, initialised from N(0, .01^2), then
+  batch normalisation, which balances every bit and makes the codes independent
+  of a constant added to them.
 
   Departures: `linear` starts from LeCun's normal with zero bias, not from
   torch's uniform. The running variance of `bn` is the biased one.
@@ -102,8 +103,9 @@ def reestimate_norm(
     >>> abs(outputs.logits.mean(axis=0)).max().item() < 1e-3
     True
 
-  Source: Hoe et al., "One Loss for All", NeurIPS 2021, supplement, Table 6.
-  The variance is the biased one, as that of training is here.
+  Source: Hoe et al., "One Loss for All", NeurIPS 2021
+  :cite:p:`hoe2021orthohash`, supplement, Table 6. The variance is the biased
+  one, as that of training is here.
   """
   head = params.get('head', {})
   if 'norm' not in head:

@@ -1,9 +1,13 @@
-"""Residual networks (He et al., CVPR 2016) in the form that torchvision uses.
+"""Residual networks in the form that torchvision uses.
 
-Bottlenecks stride in their 3x3 convolution ("v1.5", Goyal et al. 2017), padding
-is symmetric, and the last batch normalisation of each block starts at zero, so
-that every block starts as the identity. Under jit on a mesh the statistics of
-batch normalisation are those of the global batch.
+He et al., "Deep Residual Learning for Image Recognition", CVPR 2016
+:cite:p:`he2016resnet`.
+
+Bottlenecks stride in their 3x3 convolution ("v1.5", Goyal et al. 2017
+:cite:p:`goyal2017minibatch`), padding is symmetric, and the last batch
+normalisation of each block starts at zero, so that every block starts as the
+identity. Under jit on a mesh the statistics of batch normalisation are those of
+the global batch.
 """
 
 from __future__ import annotations

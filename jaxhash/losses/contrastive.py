@@ -64,8 +64,9 @@ def nt_xent_loss(
     0.2395
 
   Source: Chen et al., "A Simple Framework for Contrastive Learning of Visual
-  Representations", ICML 2020, equation 1; of codes, Qiu et al., "Unsupervised
-  Hashing with Contrastive Information Bottleneck", IJCAI 2021.
+  Representations", ICML 2020 :cite:p:`chen2020simclr`, equation 1; of codes,
+  Qiu et al., "Unsupervised Hashing with Contrastive Information Bottleneck",
+  IJCAI 2021 :cite:p:`qiu2021cibhash`.
   """
   check_positive(temperature=temperature)
   z1, z2, rows = _unit_views(outputs, where)
@@ -123,7 +124,7 @@ def bernoulli_kl_loss(
     0.0675
 
   Source: Qiu et al., "Unsupervised Hashing with Contrastive Information
-  Bottleneck", IJCAI 2021.
+  Bottleneck", IJCAI 2021 :cite:p:`qiu2021cibhash`.
 
   Departures: the authors' code is one of probabilities, and adds 1e-8 to each
   of them, which bounds the logarithms at -18.4; here they have no bound.

@@ -72,9 +72,10 @@ def pairwise_likelihood_loss(
     0.5032
 
   Source: Li, Wang and Kang, "Feature Learning based Deep Supervised Hashing
-  with Pairwise Labels", IJCAI 2016; Zhu et al., "Deep Hashing Network for
-  Efficient Similarity Retrieval", AAAI 2016; Cao et al., "HashNet: Deep
-  Learning to Hash by Continuation", ICCV 2017, with scale and weights.
+  with Pairwise Labels", IJCAI 2016 :cite:p:`li2016dpsh`; Zhu et al., "Deep
+  Hashing Network for Efficient Similarity Retrieval", AAAI 2016
+  :cite:p:`zhu2016dhn`; Cao et al., "HashNet: Deep Learning to Hash by
+  Continuation", ICCV 2017 :cite:p:`cao2017hashnet`, with scale and weights.
   """
   u, v, pairs, (s, w) = pair_rows(
     codes, others, where, axis_name, similarity=similarity, weights=weights
@@ -123,9 +124,10 @@ def pairwise_hinge_loss(
     0.5
 
   Source: Hadsell, Chopra and LeCun, "Dimensionality Reduction by Learning an
-  Invariant Mapping", CVPR 2006, without the squares; of codes, Liu et al.,
-  "Deep Supervised Hashing for Fast Image Retrieval", CVPR 2016. With the soft
-  Hamming distance it is a RECONSTRUCTION of DHE's Hamming embedding loss.
+  Invariant Mapping", CVPR 2006 :cite:p:`hadsell2006contrastive`, without the
+  squares; of codes, Liu et al., "Deep Supervised Hashing for Fast Image
+  Retrieval", CVPR 2016 :cite:p:`liu2016dsh`. With the soft Hamming distance it
+  is a RECONSTRUCTION of DHE's Hamming embedding loss.
   """
   u, v, pairs, (s,) = pair_rows(
     codes, others, where, axis_name, similarity=similarity
@@ -177,8 +179,8 @@ def cauchy_cross_entropy_loss(
     0.352
 
   Source: Cao et al., "Deep Cauchy Hashing for Hamming Space Retrieval", CVPR
-  2018, equation 6; the bound on the cosine is that of the released code. A
-  pair beyond the bound has no gradient.
+  2018 :cite:p:`cao2018dch`, equation 6; the bound on the cosine is that of the
+  released code. A pair beyond the bound has no gradient.
   """
   check_positive(gamma=gamma)
   u, v, pairs, (s, w) = pair_rows(
@@ -209,7 +211,8 @@ def quantified_similarity_loss(
     \rangle
 
   Args:
-    codes: u, real-valued codes, `[batch, bits]`; IDHN has x / (1 + |x|).
+    codes: u, real-valued codes, `[batch, bits]`; IDHN has
+      `x / (1 + |x|)`.
     similarity: s, from 0 to 1, `[batch, others]`, the cosine of the label
       vectors: `label_pairs(labels, soft=True)`.
     others: v, `[others, bits]`; None: the codes of all devices.
@@ -231,8 +234,9 @@ def quantified_similarity_loss(
     >>> round(loss.item(), 4)
     0.1
 
-  Source: Zhang et al., "Improved Deep Hashing with Soft Pairwise Similarity
-  for Multi-label Image Retrieval", IEEE TMM 2020, as DeepHash-pytorch has it.
+  Source: Zhang et al., "Improved Deep Hashing with Soft Pairwise Similarity for
+  Multi-label Image Retrieval", IEEE TMM 2020 :cite:p:`zhang2020idhn`, as
+  DeepHash-pytorch has it.
   """
   u, v, pairs, (s,) = pair_rows(
     codes, others, where, axis_name, similarity=similarity

@@ -133,8 +133,9 @@ def cosine_margin_loss(
     0.3133
 
   Source: Hoe et al., "One Loss for All: Deep Hashing with a Single Cosine
-  Similarity based Learning Objective", NeurIPS 2021, equations 5 and 6; the
-  multi-label form is read from the authors' released code.
+  Similarity based Learning Objective", NeurIPS 2021 :cite:p:`hoe2021orthohash`,
+  equations 5 and 6; the multi-label form is read from the authors' released
+  code.
   """
   check_rows(logits, where, labels)
   own = multi_hot(labels, codewords.shape[0])
@@ -189,8 +190,9 @@ def cosine_one_vs_rest_loss(
     0.3133
 
   Source: Wang et al., "Deep Hashing with Minimal-Distance-Separated Hash
-  Centers", CVPR 2023; the mean over classes and the scale are read from the
-  authors' released code (github.com/Wangld5/Center-Hashing).
+  Centers", CVPR 2023 :cite:p:`wang2023mdsh`; the mean over classes and the
+  scale are read from the authors' released code
+  (github.com/Wangld5/Center-Hashing).
 
   Departures: 1 - p of the best class is computed from the others, and never 0,
   where the code would give infinity.
@@ -262,8 +264,9 @@ def hardest_negative_hinge_loss(
     ... ).item()
     0.5
 
-  Source: Yang, Tu and Chen, "Adaptive Labeling for Deep Learning to Hash",
-  CVPR Workshops 2019; the equation is read from their released code.
+  Source: Yang, Tu and Chen, "Adaptive Labeling for Deep Learning to Hash", CVPR
+  Workshops 2019 :cite:p:`yang2019adaptivedeep`; the equation is read from their
+  released code.
 
   Departures: the code only has the floor. A sample that has every class has
   no negative: m is then 0 with the floor, as in the code, and minus infinity

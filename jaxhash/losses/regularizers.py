@@ -126,8 +126,8 @@ def log_cosh_quantization_loss(
     >>> round(loss.item(), 4)
     0.6625
 
-  Source: Zhu et al., "Deep Hashing Network for Efficient Similarity
-  Retrieval", AAAI 2016, equation 5.
+  Source: Zhu et al., "Deep Hashing Network for Efficient Similarity Retrieval",
+  AAAI 2016 :cite:p:`zhu2016dhn`, equation 5.
   """
   check_rows(codes, where)
   x = jnp.abs(zero_outside(to_float32(codes), where)) - 1
@@ -143,7 +143,7 @@ def cauchy_quantization_loss(
   where: Bool[Array, 'batch'] | None = None,
   reduce_fn: Callable[..., Array] | None = jnp.mean,
 ) -> Float[Array, '...']:
-  """DCH: Cauchy's distribution of the angle between |u| and a corner.
+  """DCH: Cauchy's distribution of the angle between `|u|` and a corner.
 
   .. math::
     \\ell_n = \\log\\left(1 + \\frac{d_n}{\\gamma}\\right), \\qquad
@@ -167,8 +167,8 @@ def cauchy_quantization_loss(
     0.2569
 
   Source: Cao et al., "Deep Cauchy Hashing for Hamming Space Retrieval", CVPR
-  2018, equation 7. The released code bounds this cosine, too, by .99, beyond
-  which it has no gradient; here it is not bounded.
+  2018 :cite:p:`cao2018dch`, equation 7. The released code bounds this cosine,
+  too, by .99, beyond which it has no gradient; here it is not bounded.
   """
   check_positive(gamma=gamma)
   cosine_loss = cosine_quantization_loss(codes, where=where, reduce_fn=None)

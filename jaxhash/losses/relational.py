@@ -68,8 +68,9 @@ def relative_distance_loss(
     0.0
 
   Source: Arponen and Bishop, "SHREWD: Semantic Hierarchy based Relational
-  Embeddings for Weakly-supervised Deep Hashing", LLD at ICLR 2019. Only its
-  abstract could be read: this form is a reconstruction.
+  Embeddings for Weakly-supervised Deep Hashing", LLD at ICLR 2019
+  :cite:p:`arponen2019shrewd`. Only its abstract could be read: this form is a
+  reconstruction.
   """
   check_positive(weight_scale=weight_scale)
   u, v, pairs, (d,) = pair_rows(
@@ -129,8 +130,8 @@ def nearest_neighbor_kl_loss(
     -0.1484
 
   Source: Perez-Cruz, "Kullback-Leibler Divergence Estimation of Continuous
-  Distributions", ISIT 2008, equation 14 with k = 1. That SHREWD's empirical
-  divergence is this one is a reconstruction.
+  Distributions", ISIT 2008 :cite:p:`perezcruz2008divergence`, equation 14 with
+  k = 1. That SHREWD's empirical divergence is this one is a reconstruction.
   """
   check_not_negative(epsilon=epsilon)
   check_rows(codes, where)

@@ -76,7 +76,7 @@ def distance_structure(
     [[1.0, 0.0, 0.0, 0.0, -1.0]]
 
   Source: Yang et al., "Semantic Structure-based Unsupervised Deep Hashing",
-  IJCAI 2018.
+  IJCAI 2018 :cite:p:`yang2018ssdh`.
   """
   d = to_float32(distances)
   near, far = d < jnp.asarray(lower, d.dtype), d > jnp.asarray(upper, d.dtype)
@@ -124,7 +124,7 @@ def structure_loss(
     0.25
 
   Source: Yang et al., "Semantic Structure-based Unsupervised Deep Hashing",
-  IJCAI 2018, and the authors' code.
+  IJCAI 2018 :cite:p:`yang2018ssdh`, and the authors' code.
   """
   h, v, pairs, (s,) = pair_rows(
     codes, others, where, axis_name, structure=structure
@@ -177,8 +177,9 @@ def paired_cosine_loss(
     [4.0, 0.0]
 
   Source: Su et al., "Greedy Hash: Towards Fast Optimization for Accurate Hash
-  Coding in CNN", NeurIPS 2018; Li and van Gemert, "Deep Unsupervised Image
-  Hashing by Maximizing Bit Entropy", AAAI 2021; both with their code.
+  Coding in CNN", NeurIPS 2018 :cite:p:`su2018greedyhash`; Li and van Gemert,
+  "Deep Unsupervised Image Hashing by Maximizing Bit Entropy", AAAI 2021
+  :cite:p:`li2021bihalf`; both with their code.
   """
   check_rows(codes, where)
   if len(features) != len(codes):

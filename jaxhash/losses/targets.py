@@ -53,9 +53,9 @@ def central_similarity_loss(
     >>> round(loss.item(), 4)
     0.6931
 
-  Source: Yuan et al., "Central Similarity Quantization for Efficient Image
-  and Video Retrieval", CVPR 2020, equation 4, with the mean over bits that
-  the released code has.
+  Source: Yuan et al., "Central Similarity Quantization for Efficient Image and
+  Video Retrieval", CVPR 2020 :cite:p:`yuan2020csq`, equation 4, with the mean
+  over bits that the released code has.
   """
   check_bits(logits, targets, 'targets')
   check_rows(logits, where, targets)
@@ -95,8 +95,8 @@ def polarization_loss(
     1.0
 
   Source: Fan et al., "Deep Polarized Network for Supervised Learning of
-  Accurate Binary Hashing Codes", IJCAI 2020. The paper sums over bits; the
-  mean is that of the code in DeepHash-pytorch.
+  Accurate Binary Hashing Codes", IJCAI 2020 :cite:p:`fan2020dpn`. The paper
+  sums over bits; the mean is that of the code in DeepHash-pytorch.
   """
   check_bits(logits, targets, 'targets')
   check_rows(logits, where, targets)

@@ -63,7 +63,7 @@ def triplet_likelihood_loss(
     0.2201
 
   Source: Wang, Shi and Kitani, "Deep Supervised Hashing with Triplet Labels",
-  ACCV 2016.
+  ACCV 2016 :cite:p:`wang2016dtsh`.
 
   Departures: T is not clipped to [-100, 50], beyond which the code in
   DeepHash-pytorch has no gradient; nothing overflows here.
@@ -124,8 +124,9 @@ def weighted_triplet_hinge_loss(
     3.5
 
   Source: Chen, Cheung and Wang, "Learning Deep Unsupervised Binary Codes for
-  Image Retrieval", IJCAI 2018, of which only the abstract could be read: it
-  names a weighted triplet loss, and this form of it is a reconstruction.
+  Image Retrieval", IJCAI 2018 :cite:p:`chen2018deepquan`, of which only the
+  abstract could be read: it names a weighted triplet loss, and this form of it
+  is a reconstruction.
   """
   check_positive(margin=margin)
   check_rows(anchors, where)

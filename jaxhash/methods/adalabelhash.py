@@ -1,15 +1,19 @@
-"""AdaLabelHash: codewords that are learned together with the codes.
+r"""AdaLabelHash: codewords that are learned together with the codes.
 
-Huei-Fang Yang, Cheng-Hao Tu and Chu-Song Chen, "Adaptive Labeling for Hash
-Code Learning via Neural Networks", ICIP 2019, and "Adaptive Labeling for Deep
-Learning to Hash", CVPR Workshops 2019. The equations are read from the
-authors' released code (github.com/ivclab/AdaLabelHash, BSD-3).
+Huei-Fang Yang, Cheng-Hao Tu and Chu-Song Chen, "Adaptive Labeling for Hash Code
+Learning via Neural Networks", ICIP 2019 :cite:p:`yang2019adaptive`, and
+"Adaptive Labeling for Deep Learning to Hash", CVPR Workshops 2019
+:cite:p:`yang2019adaptivedeep`. The equations are read from the authors'
+released code (github.com/ivclab/AdaLabelHash, BSD-3).
 
 With codes h = tanh(logits), codewords c = tanh(E) of a trainable table E and
 scores s_nj = <h_n, c_j>,
 
-    L = sum_n sum_{j in P(n)} max(0, k - s_nj + m_n) / sum_n |P(n)|,
-    m_n = max_{j not in P(n)} s_nj,
+.. math::
+
+  L &= \frac{\sum_n \sum_{j \in P(n)} \max(0, k - s_{nj} + m_n)}
+    {\sum_n |P(n)|}, \\
+  m_n &= \max_{j \notin P(n)} s_{nj},
 
 where P(n) are the classes of sample n. There is no quantisation term, no
 balance term and no classifier: s grows only as codes and codewords near the

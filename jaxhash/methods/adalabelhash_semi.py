@@ -1,4 +1,4 @@
-"""AdaLabelHash with few labels: a RECONSTRUCTION, not the authors' method.
+r"""AdaLabelHash with few labels: a RECONSTRUCTION, not the authors' method.
 
 The papers (see `jaxhash.methods.adalabelhash`) say that AdaLabelHash is
 "applicable to both supervised and semi-supervised learning of hash codes".
@@ -7,7 +7,7 @@ released code has the supervised part alone. This file is the best-supported
 reading of the abstract and of the works it cites: self-training. Name it a
 reconstruction wherever its numbers appear.
 
-    L = L_labelled + lambda(step) * L_unlabelled.
+.. math:: L = L_\text{labelled} + \lambda(\text{step}) \, L_\text{unlabelled}.
 
 L_labelled is the loss of AdaLabelHash, a mean over the labelled rows.
 L_unlabelled is the same hinge, with a margin of its own, on the pseudo-label
@@ -25,7 +25,7 @@ Published numbers: none. Measured here, on 256-d features of CIFAR-10 with 50
 labels a class among 5,000 train rows: perceptron 256-512-32, Adam 1e-3, 30
 epochs of batches of 256, mAP over all of a database of 54,000, 1,000 queries,
 mean of five seeds (split and start), the gain paired. Dropout is of the hidden
-layer, noise is N(0, 1) added to inputs of unit variance.
+layer, noise is N(0, 1) added to inputs of unit variance::
 
     dropout, noise       labelled   unlabelled_margin 1   unlabelled_margin 2
     none                   .681        .743 (+.062)          .761 (+.080)

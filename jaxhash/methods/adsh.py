@@ -1,17 +1,21 @@
-"""ADSH: a network for queries, and codes of the database learnt directly.
+r"""ADSH: a network for queries, and codes of the database learnt directly.
 
-Qing-Yuan Jiang and Wu-Jun Li, "Asymmetric Deep Supervised Hashing", AAAI 2018.
-The equations are read from the authors' released code
+Qing-Yuan Jiang and Wu-Jun Li, "Asymmetric Deep Supervised Hashing", AAAI 2018
+:cite:p:`jiang2018adsh`. The equations are read from the authors' released code
 (github.com/jiangqy/ADSH-AAAI2018).
 
 With u = tanh(logits) of the rows Omega that a round samples, codes V in
 {-1, 1}^(n x K) of all train rows, and S = 1 for a label in common and -n1 / n0
 otherwise (n1 similar pairs, n0 others),
 
-    L = [ ||U V^T - K S||_F^2 + gamma ||V_Omega - U||_F^2 ] / (|Omega| n).
+.. math::
 
-A round trains the network by L over |Omega| n pairs with V fixed, a few epochs;
-then V is minimised bit by bit with U fixed (`discrete.coordinate_descent`).
+  L = \frac{\|U V^\top - K S\|_F^2 + \gamma \|V_\Omega - U\|_F^2}
+    {|\Omega| \, n}.
+
+A round trains the network by L over `|Omega| n` pairs with V fixed, a few
+epochs; then V is minimised bit by bit with U fixed
+(`discrete.coordinate_descent`).
 
 What the authors' PyTorch code does: gamma = 200, 2,000 rows a round, 3 epochs
 of it, 50 rounds, batches of 64, SGD with weight decay 5e-4 and a tenth of the

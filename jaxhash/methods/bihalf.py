@@ -1,15 +1,19 @@
-"""BiHalf: codes of which every bit halves the batch, without labels.
+r"""BiHalf: codes of which every bit halves the batch, without labels.
 
 Yunqiang Li and Jan van Gemert, "Deep Unsupervised Image Hashing by Maximizing
-Bit Entropy", AAAI 2021. The equations are read from the authors' released code
+Bit Entropy", AAAI 2021 :cite:p:`li2021bihalf`. The equations are read from the
+authors' released code
 (github.com/liyunqianggyn/Deep-Unsupervised-Image-Hashing).
 
 With codes B, +1 for the greater half of a batch in each bit and -1 for the
 other (`binarize.half_sign`), and features x of a frozen network, row i of the
 first half of the batch is compared with row i of the second:
 
-    L = mean_i (cos(b_i, b_{i + N/2}) - cos(x_i, x_{i + N/2}))^2,
-    dL/dU := dL/dB + gamma (U - B) / (N K).
+.. math::
+
+  L &= \operatorname{mean}_i \left( \cos(b_i, b_{i + N/2})
+    - \cos(x_i, x_{i + N/2}) \right)^2, \\
+  \frac{dL}{dU} &:= \frac{dL}{dB} + \frac{\gamma (U - B)}{N K}.
 
 What the authors' code does: gamma = 6; VGG-16's fc7, frozen, and one linear
 layer; SGD with momentum .9 and weight decay 5e-4, learning rate 1e-4, a tenth

@@ -1,14 +1,18 @@
-"""CIBHash: two views of a picture have one code, and no other has it.
+r"""CIBHash: two views of a picture have one code, and no other has it.
 
 Zexuan Qiu, Qinliang Su, Zijing Ou, Jianxing Yu and Changyou Chen, "Unsupervised
-Hashing with Contrastive Information Bottleneck", IJCAI 2021. The equations are
-read from the authors' released code (github.com/zexuanqiu/CIBHash).
+Hashing with Contrastive Information Bottleneck", IJCAI 2021
+:cite:p:`qiu2021cibhash`. The equations are read from the authors' released code
+(github.com/zexuanqiu/CIBHash).
 
 With probabilities p = sigmoid(u) of the bits and codes z = sign(p - 1/2), whose
 gradient passes to p unchanged, of two augmentations of each row,
 
-    L = NT-Xent(z; cosine, temperature tau)
-        + beta / 2 mean_i [D(p_i1 || p_i2) + D(p_i2 || p_i1)],
+.. math::
+
+  L = \text{NT-Xent}(z; \text{cosine, temperature } \tau)
+    + \frac{\beta}{2} \operatorname{mean}_i
+    \left[ D(p_{i1} \,\|\, p_{i2}) + D(p_{i2} \,\|\, p_{i1}) \right],
 
 with D the divergence of Bernoulli variables, summed over the bits, of which the
 second argument has no gradient.

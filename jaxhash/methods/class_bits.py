@@ -1,11 +1,12 @@
 """The predicted class as a binary number: the baseline that says the least.
 
 Alexandre Sablayrolles, Matthijs Douze, Nicolas Usunier and Herve Jegou, "How
-should we evaluate supervised hashing?", ICASSP 2017 (arXiv 1609.06753). They
-show that to encode the output of a classifier in ceil(log2 C) bits beats most
-supervised hashing methods where queries are of the classes that were trained
-on: such a protocol measures classification. Any method whose mAP is not above
-this one's has learnt nothing that a class label does not say.
+should we evaluate supervised hashing?", ICASSP 2017
+:cite:p:`sablayrolles2017evaluate` (arXiv 1609.06753). They show that to encode
+the output of a classifier in ceil(log2 C) bits beats most supervised hashing
+methods where queries are of the classes that were trained on: such a protocol
+measures classification. Any method whose mAP is not above this one's has learnt
+nothing that a class label does not say.
 
 A linear classifier on the encoder's features; the code is the number of its
 best class, most significant bit first. The logits of the encoder are not used.

@@ -1,9 +1,9 @@
 """Cross-entropy and sign: a classifier on the logits, codes by their signs.
 
-The baseline that Hoe et al. (OrthoHash, NeurIPS 2021) call CE: a linear
-classifier on real-valued codes v = W f + b, softmax cross-entropy, and nothing
-that knows of binary codes; with batch normalisation of v (CE+BN) give the
-encoder `head='bn'`.
+The baseline that Hoe et al. (OrthoHash, NeurIPS 2021
+:cite:p:`hoe2021orthohash`) call CE: a linear classifier on real-valued codes v
+= W f + b, softmax cross-entropy, and nothing that knows of binary codes; with
+batch normalisation of v (CE+BN) give the encoder `head='bn'`.
 
 Published numbers (their supplement, separability at 64 bits,
 mean distance between classes less that within): CE 11.70, CE+BN 11.92,

@@ -1,13 +1,18 @@
-"""CSQ: every bit is drawn to the bit of the class's hash center.
+r"""CSQ: every bit is drawn to the bit of the class's hash center.
 
 Li Yuan, Tao Wang, Xiaopeng Zhang, Francis EH Tay, Zequn Jie, Wei Liu and Jiashi
 Feng, "Central Similarity Quantization for Efficient Image and Video Retrieval",
-CVPR 2020. The equations are read from the authors' released code
-(github.com/yuanli2333/Hadamard-Matrix-for-hashing, MIT) and DeepHash-pytorch's.
+CVPR 2020 :cite:p:`yuan2020csq`. The equations are read from the authors'
+released code (github.com/yuanli2333/Hadamard-Matrix-for-hashing, MIT) and
+DeepHash-pytorch's.
 
 With a = W f(x) + b, u = tanh(a) and the center c of the row's class,
 
-    L = mean BCE((u + 1)/2, (c + 1)/2) + lambda mean (|u| - 1)^2.
+.. math::
+
+  L = \operatorname{mean} \operatorname{BCE}
+    \left( \frac{u + 1}{2}, \frac{c + 1}{2} \right)
+    + \lambda \operatorname{mean} (|u| - 1)^2.
 
 Centers are rows of a Hadamard matrix and their negatives where there are
 enough (classes <= 2 K, K a power of two), else balanced random codes. A row

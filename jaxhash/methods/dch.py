@@ -1,19 +1,23 @@
-"""DCH: similar pairs within a small Hamming radius, by Cauchy's distribution.
+r"""DCH: similar pairs within a small Hamming radius, by Cauchy's distribution.
 
 Yue Cao, Mingsheng Long, Bin Liu and Jianmin Wang, "Deep Cauchy Hashing for
-Hamming Space Retrieval", CVPR 2018. The equations are read from the code in
-DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
+Hamming Space Retrieval", CVPR 2018 :cite:p:`cao2018dch`. The equations are read
+from the code in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
 
 With logits u, d_ij = K/2 (1 - min(cos(u_i, u_j), .99)), s_ij = 1 for a label in
 common, and weights w_ij = n / n_similar or n / n_dissimilar,
 
-    L = mean_ij w_ij [s_ij log(d_ij / gamma) + log(1 + gamma / d_ij)]
-        + lambda mean log(1 + d(|u|, 1) / gamma).
+.. math::
+
+  L = \operatorname{mean}_{ij} w_{ij} \left[ s_{ij} \log \frac{d_{ij}}{\gamma}
+    + \log\left( 1 + \frac{\gamma}{d_{ij}} \right) \right]
+    + \lambda \operatorname{mean}
+    \log\left( 1 + \frac{d(|u|, 1)}{\gamma} \right).
 
 What that code does: gamma = 20, lambda = .1, AlexNet.
 
-Departures: no row is compared with itself (`self_pairs`); the cosine of |u| to
-the corner (1, ..., 1) is not bounded. sign(0) is +1.
+Departures: no row is compared with itself (`self_pairs`); the cosine of `|u|`
+to the corner (1, ..., 1) is not bounded. sign(0) is +1.
 
 Published numbers (DeepHash-pytorch, AlexNet, 48 bits): CIFAR-10, 59,000 in the
 database, .810; NUS-WIDE-21 mAP@5000 .794; ImageNet100 mAP@1000 .586; COCO

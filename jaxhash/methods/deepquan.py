@@ -1,17 +1,22 @@
-"""DeepQuan: an autoencoder whose representation is product-quantised.
+r"""DeepQuan: an autoencoder whose representation is product-quantised.
 
 Junjie Chen, William K. Cheung and Anran Wang, "Learning Deep Unsupervised
-Binary Codes for Image Retrieval", IJCAI 2018. RECONSTRUCTION: of the paper only
-the abstract was read. It says that an autoencoder keeps the manifold of the
-data, that codes come from minimising the error of a product quantiser and not
-from constraints on bits, and that a weighted triplet loss avoids trivial
-solutions. The equations, weights and networks below are choices made here.
+Binary Codes for Image Retrieval", IJCAI 2018 :cite:p:`chen2018deepquan`.
+RECONSTRUCTION: of the paper only the abstract was read. It says that an
+autoencoder keeps the manifold of the data, that codes come from minimising the
+error of a product quantiser and not from constraints on bits, and that a
+weighted triplet loss avoids trivial solutions. The equations, weights and
+networks below are choices made here.
 
 With the encoder's h = E(x) in R^D, cut into M parts, a decoder, M codebooks of
 Kc codewords and q(h), the nearest codeword of each part,
 
-    L = mean |x - decode(h)|^2 + alpha mean |h - q(h)|^2
-        + beta mean_ijk w_ijk [delta + |h_i - h_j|^2 / D - |h_i - h_k|^2 / D]_+
+.. math::
+
+  L &= \operatorname{mean} |x - \operatorname{decode}(h)|^2
+    + \alpha \operatorname{mean} |h - q(h)|^2 \\
+    &+ \beta \operatorname{mean}_{ijk} w_{ijk} \left[ \delta
+    + |h_i - h_j|^2 / D - |h_i - h_k|^2 / D \right]_+
 
 (means over rows and dimensions). j, up to four for each i, is among the nearest
 neighbours of i by the cosine of features, or i among those of j; k is a random

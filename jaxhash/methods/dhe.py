@@ -1,23 +1,26 @@
-"""DHE, Deep Hamming Embedding: a RECONSTRUCTION, not the authors' method.
+r"""DHE, Deep Hamming Embedding: a RECONSTRUCTION, not the authors' method.
 
-"Deep Hamming Embedding", Pattern Recognition and Artificial Intelligence 2020.
-Only its abstract and its list of references could be read. The abstract says
-that a hidden layer is put at the end of a deep CNN, that the codes come from
-the activation of each of its units, and that a Hamming embedding loss, made for
-codes, keeps what is similar near. The loss itself is in no source that could be
-read: what follows is the best-supported reading. Name it a reconstruction
-wherever its numbers appear.
+"Deep Hamming Embedding", Pattern Recognition and Artificial Intelligence 2020
+:cite:p:`dhe2020`. Only its abstract and its list of references could be read.
+The abstract says that a hidden layer is put at the end of a deep CNN, that the
+codes come from the activation of each of its units, and that a Hamming
+embedding loss, made for codes, keeps what is similar near. The loss itself is
+in no source that could be read: what follows is the best-supported reading.
+Name it a reconstruction wherever its numbers appear.
 
 With a = sigmoid(logits) and the soft Hamming distance
 d_ij = sum_k [a_ik (1 - a_jk) + (1 - a_ik) a_jk],
 
-    L = mean_{i<j} [s_ij d_ij + (1 - s_ij) max(0, m - d_ij)]
-        + eta mean sum_k a_k (1 - a_k),
+.. math::
+
+  L = \operatorname{mean}_{i<j} \left[ s_{ij} d_{ij}
+    + (1 - s_{ij}) \max(0, m - d_{ij}) \right]
+    + \eta \operatorname{mean} \sum_k a_k (1 - a_k),
 
 s_ij = 1 for a label in common, m = K/2, the mean distance of random codes, and
 eta = 0. On binary a the distance is Hamming's; of identical rows it is 0 only
 if they are binary, so that similar pairs draw each other to the corners.
-`distance='l1'` has sum_k |a_ik - a_jk| in its place.
+`distance='l1'` has `sum_k |a_ik - a_jk|` in its place.
 
 Published numbers: none could be read; the abstract claims to be better above
 all at short codes, on CIFAR-10 and NUS-WIDE.

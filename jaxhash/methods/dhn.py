@@ -1,13 +1,17 @@
-"""DHN: the likelihood of pairs, and a smooth pull to the corners.
+r"""DHN: the likelihood of pairs, and a smooth pull to the corners.
 
 Han Zhu, Mingsheng Long, Jianmin Wang and Yue Cao, "Deep Hashing Network for
-Efficient Similarity Retrieval", AAAI 2016. The equations are read from the code
-in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
+Efficient Similarity Retrieval", AAAI 2016 :cite:p:`zhu2016dhn`. The equations
+are read from the code in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch,
+MIT).
 
 With logits u, theta_ij = <u_i, v_j> / 2 and s_ij = 1 for a label in common,
 
-    L = mean_ij [log(1 + exp(theta_ij)) - s_ij theta_ij]
-        + alpha mean log cosh(|u| - 1):
+.. math::
+
+  L = \operatorname{mean}_{ij} \left[ \log(1 + e^{\theta_{ij}})
+    - s_{ij} \theta_{ij} \right]
+    + \alpha \operatorname{mean} \log \cosh(|u| - 1):
 
 DPSH with another penalty.
 

@@ -1,13 +1,13 @@
-"""DPN: every logit is pushed beyond a margin on its target's side of 0.
+r"""DPN: every logit is pushed beyond a margin on its target's side of 0.
 
 Lixin Fan, Kam Woh Ng, Ce Ju, Tianyu Zhang and Chee Seng Chan, "Deep Polarized
-Network for Supervised Learning of Accurate Binary Hashing Codes", IJCAI 2020.
-The equations are read from the code of DeepHash-pytorch (MIT); the authors' own
-repository carries no licence and was not read.
+Network for Supervised Learning of Accurate Binary Hashing Codes", IJCAI 2020
+:cite:p:`fan2020dpn`. The equations are read from the code of DeepHash-pytorch
+(MIT); the authors' own repository carries no licence and was not read.
 
 With logits u and the target t of the row's class in {-1, 1}^K,
 
-    L = mean max(0, m - u t),   m = 1.
+.. math:: L = \operatorname{mean} \max(0, m - u t), \qquad m = 1.
 
 The targets are random codes with K/2 signs of each kind (`balanced`); the
 paper's p is that share, .5. Optionally they move: the target of each class

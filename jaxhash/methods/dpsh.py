@@ -1,13 +1,17 @@
-"""DPSH: the likelihood of pairs, and codes near to the corners.
+r"""DPSH: the likelihood of pairs, and codes near to the corners.
 
 Wu-Jun Li, Sheng Wang and Wang-Cheng Kang, "Feature Learning based Deep
-Supervised Hashing with Pairwise Labels", IJCAI 2016. The equations are read
-from the code in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
+Supervised Hashing with Pairwise Labels", IJCAI 2016 :cite:p:`li2016dpsh`. The
+equations are read from the code in DeepHash-pytorch
+(github.com/swuxyj/DeepHash-pytorch, MIT).
 
 With logits u, theta_ij = <u_i, v_j> / 2 and s_ij = 1 for a label in common,
 
-    L = mean_ij [log(1 + exp(theta_ij)) - s_ij theta_ij]
-        + alpha mean (u - sign(u))^2.
+.. math::
+
+  L = \operatorname{mean}_{ij} \left[ \log(1 + e^{\theta_{ij}})
+    - s_{ij} \theta_{ij} \right]
+    + \alpha \operatorname{mean} (u - \operatorname{sign}(u))^2.
 
 What that code does: v are the last codes seen of all train rows, those of the
 batch included, without a gradient (`bank=True`); alpha = .1, RMSprop 1e-5,

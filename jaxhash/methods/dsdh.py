@@ -1,15 +1,17 @@
-"""DSDH: pairs, and discrete codes that a linear classifier can read.
+r"""DSDH: pairs, and discrete codes that a linear classifier can read.
 
 Qi Li, Zhenan Sun, Ran He and Tieniu Tan, "Deep Supervised Discrete Hashing",
-NeurIPS 2017. The equations are read from the code in DeepHash-pytorch
-(github.com/swuxyj/DeepHash-pytorch, MIT).
+NeurIPS 2017 :cite:p:`li2017dsdh`. The equations are read from the code in
+DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
 
 With logits u of the last visit of every train row, theta_ij = <u_i, u_j> / 2,
 codes B in {-1, 1}^(n x K) and a classifier W,
 
-    L = mean_ij [log(1 + exp(theta_ij)) - s_ij theta_ij]
-        + alpha mean (u - b)^2
-    min_{B, W} mu ||Y - B W||_F^2 + nu ||W||_F^2 + eta ||B - U||_F^2.
+.. math::
+
+  &L = \operatorname{mean}_{ij} \left[ \log(1 + e^{\theta_{ij}})
+    - s_{ij} \theta_{ij} \right] + \alpha \operatorname{mean} (u - b)^2 \\
+  &\min_{B, W} \; \mu \|Y - B W\|_F^2 + \nu \|W\|_F^2 + \eta \|B - U\|_F^2.
 
 The network is trained by L with B fixed; at the end of a round (by default an
 epoch) W = (B^T B + nu / mu I)^-1 B^T Y and a sweep over the bits of B

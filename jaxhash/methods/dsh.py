@@ -1,13 +1,17 @@
-"""DSH: similar codes near each other, the others a margin apart.
+r"""DSH: similar codes near each other, the others a margin apart.
 
 Haomiao Liu, Ruiping Wang, Shiguang Shan and Xilin Chen, "Deep Supervised
-Hashing for Fast Image Retrieval", CVPR 2016. The equations are read from the
-code in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
+Hashing for Fast Image Retrieval", CVPR 2016 :cite:p:`liu2016dsh`. The equations
+are read from the code in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch,
+MIT).
 
-With logits u, D_ij = |u_i - v_j|^2 and s_ij = 1 for a label in common,
+With logits u, `D_ij = |u_i - v_j|^2` and s_ij = 1 for a label in common,
 
-    L = mean_ij [s_ij D_ij + (1 - s_ij) max(0, 2 K - D_ij)] / 2
-        + alpha mean | |u| - 1 |.
+.. math::
+
+  L = \operatorname{mean}_{ij} \left[ s_{ij} D_{ij}
+    + (1 - s_{ij}) \max(0, 2 K - D_{ij}) \right] / 2
+    + \alpha \operatorname{mean} \big| |u| - 1 \big|.
 
 What that code does: v are the last codes seen of all train rows (`bank=True`),
 alpha = .1, AlexNet; the paper compares the batch with itself, alpha = .01.

@@ -1,13 +1,16 @@
-"""DTSH: a similar row must score above every dissimilar one.
+r"""DTSH: a similar row must score above every dissimilar one.
 
 Xiaofang Wang, Yi Shi and Kris M. Kitani, "Deep Supervised Hashing with Triplet
-Labels", ACCV 2016. The equations are read from the code in DeepHash-pytorch
-(github.com/swuxyj/DeepHash-pytorch, MIT).
+Labels", ACCV 2016 :cite:p:`wang2016dtsh`. The equations are read from the code
+in DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
 
 With logits u and T_ipn = <u_i, u_p> - <u_i, u_n> - alpha for rows p similar to
 the anchor i and rows n that are not,
 
-    L = mean_i mean_pn log(1 + exp(-T_ipn)) + lambda mean (u - sign(u))^2,
+.. math::
+
+  L = \operatorname{mean}_i \operatorname{mean}_{pn} \log(1 + e^{-T_{ipn}})
+    + \lambda \operatorname{mean} (u - \operatorname{sign}(u))^2,
 
 over the anchors that have both.
 

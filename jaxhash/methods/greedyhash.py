@@ -1,12 +1,15 @@
-"""GreedyHash: a classifier on the binary code itself.
+r"""GreedyHash: a classifier on the binary code itself.
 
 Shupeng Su, Chao Zhang, Kai Han and Yonghong Tian, "Greedy Hash: Towards Fast
-Optimization for Accurate Hash Coding in CNN", NeurIPS 2018. The equations are
-read from the authors' released code (github.com/ssppp/GreedyHash).
+Optimization for Accurate Hash Coding in CNN", NeurIPS 2018
+:cite:p:`su2018greedyhash`. The equations are read from the authors' released
+code (github.com/ssppp/GreedyHash).
 
 With logits u, codes b = sign(u) and a linear classifier W,
 
-    L = CE(W b) + alpha mean | |u| - 1 |^3,
+.. math::
+
+  L = \operatorname{CE}(W b) + \alpha \operatorname{mean} \big| |u| - 1 \big|^3,
 
 where the gradient of b passes to u unchanged (straight-through): each bit takes
 the greedy discrete step, and the penalty keeps u near b.

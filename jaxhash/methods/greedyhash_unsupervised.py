@@ -1,15 +1,19 @@
-"""GreedyHash without labels: cosines of binary codes as those of features.
+r"""GreedyHash without labels: cosines of binary codes as those of features.
 
 Shupeng Su, Chao Zhang, Kai Han and Yonghong Tian, "Greedy Hash: Towards Fast
-Optimization for Accurate Hash Coding in CNN", NeurIPS 2018. The equations are
-read from the authors' released code (github.com/ssppp/GreedyHash).
+Optimization for Accurate Hash Coding in CNN", NeurIPS 2018
+:cite:p:`su2018greedyhash`. The equations are read from the authors' released
+code (github.com/ssppp/GreedyHash).
 
 With logits u, codes b = sign(u) whose gradient passes to u unchanged, and
 features x of a frozen network, row i of the first half of the batch is compared
 with row i of the second:
 
-    L = mean_i (cos(b_i, b_{i + N/2}) - cos(x_i, x_{i + N/2}))^2
-        + alpha mean | |u| - 1 |^3.
+.. math::
+
+  L = \operatorname{mean}_i \left( \cos(b_i, b_{i + N/2})
+    - \cos(x_i, x_{i + N/2}) \right)^2
+    + \alpha \operatorname{mean} \big| |u| - 1 \big|^3.
 
 What the authors' code does: alpha = .1; VGG-16's fc7, frozen, and one linear
 layer; SGD with momentum .9, learning rate 1e-4, 200 epochs.

@@ -1,13 +1,21 @@
-"""HashNet: a tanh that becomes a sign, and pairs weighted by how rare they are.
+r"""HashNet: a tanh that becomes a sign, pairs weighted by how rare they are.
 
 Zhangjie Cao, Mingsheng Long, Jianmin Wang and Philip S. Yu, "HashNet: Deep
-Learning to Hash by Continuation", ICCV 2017. The equations are read from the
-authors' released code (github.com/thuml/HashNet) and that in DeepHash-pytorch.
+Learning to Hash by Continuation", ICCV 2017 :cite:p:`cao2017hashnet`. The
+equations are read from the authors' released code (github.com/thuml/HashNet)
+and that in DeepHash-pytorch.
 
 With logits a, v = tanh(beta_t a) and s_ij = 1 for a label in common,
 
-    L = mean_ij w_ij [log(1 + exp(alpha <v_i, v_j>)) - s_ij alpha <v_i, v_j>],
-    w_ij = n / n_similar for similar pairs, n / n_dissimilar for the others,
+.. math::
+
+  L &= \operatorname{mean}_{ij} w_{ij} \left[
+    \log(1 + e^{\alpha \langle v_i, v_j \rangle})
+    - s_{ij} \alpha \langle v_i, v_j \rangle \right], \\
+  w_{ij} &= \begin{cases}
+    n / n_\text{similar} & \text{for similar pairs,} \\
+    n / n_\text{dissimilar} & \text{for the others,}
+  \end{cases}
 
 and beta_t = (1 + .005 t)^.5 rises with the step t, every 200 steps.
 

@@ -1,16 +1,22 @@
-"""IDHN: how many labels two rows share decides how near their codes are.
+r"""IDHN: how many labels two rows share decides how near their codes are.
 
 Zheng Zhang, Qin Zou, Yuewei Lin, Long Chen and Song Wang, "Improved Deep
 Hashing with Soft Pairwise Similarity for Multi-label Image Retrieval", IEEE TMM
-2020. The equations are read from the code in DeepHash-pytorch
-(github.com/swuxyj/DeepHash-pytorch, MIT).
+2020 :cite:p:`zhang2020idhn`. The equations are read from the code in
+DeepHash-pytorch (github.com/swuxyj/DeepHash-pytorch, MIT).
 
-With v = u / (1 + |u|) of the logits u, s_ij the cosine of the label vectors and
-t_ij = alpha <v_i, v_j>,
+With `v = u / (1 + |u|)` of the logits u, s_ij the cosine of the label vectors
+and t_ij = alpha <v_i, v_j>,
 
-    l_ij = log(1 + exp(t_ij)) - s_ij t_ij    where s_ij is 0 or 1,
-           gamma (t_ij + K - 2 s_ij K)^2     elsewhere,
-    L = mean_ij l_ij + lambda mean (1 - |v|).
+.. math::
+
+  \ell_{ij} &= \begin{cases}
+    \log(1 + e^{t_{ij}}) - s_{ij} t_{ij}
+      & \text{where } s_{ij} \text{ is 0 or 1,} \\
+    \gamma (t_{ij} + K - 2 s_{ij} K)^2 & \text{elsewhere,}
+  \end{cases} \\
+  L &= \operatorname{mean}_{ij} \ell_{ij}
+    + \lambda \operatorname{mean} (1 - |v|).
 
 What that code does: alpha = .5, gamma = lambda = .1, AlexNet.
 

@@ -1,15 +1,20 @@
-"""MDSH: hash centers with a least distance, and the cosine to them.
+r"""MDSH: hash centers with a least distance, and the cosine to them.
 
 Liangdao Wang, Yan Pan, Cong Liu, Hanjiang Lai, Jian Yin and Ye Liu, "Deep
-Hashing with Minimal-Distance-Separated Hash Centers", CVPR 2023. The equations
-are read from the authors' released code (github.com/Wangld5/Center-Hashing).
+Hashing with Minimal-Distance-Separated Hash Centers", CVPR 2023
+:cite:p:`wang2023mdsh`. The equations are read from the authors' released code
+(github.com/Wangld5/Center-Hashing).
 
 With u = tanh(logits), centers o whose distances are at least d (Gilbert and
 Varshamov's), and p_n = softmax(sqrt(K) cos(u_n, o)),
 
-    L = -mean_{n,i} [y_ni log p_ni + (1 - y_ni) log(1 - p_ni)]
-        + beta sum_{(n,j) alike} log(1 + exp((1 - cos(u_n, b_j))/2)) / #alike
-        + lambda mean (|u| - 1)^2,
+.. math::
+
+  L &= -\operatorname{mean}_{n,i} \left[ y_{ni} \log p_{ni}
+    + (1 - y_{ni}) \log(1 - p_{ni}) \right] \\
+    &+ \beta \sum_{(n,j) \text{ alike}}
+    \log\left( 1 + e^{(1 - \cos(u_n, b_j)) / 2} \right) / \#\text{alike} \\
+    &+ \lambda \operatorname{mean} (|u| - 1)^2,
 
 where j goes over all train rows and b_j is the last code seen of row j.
 

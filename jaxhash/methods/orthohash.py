@@ -1,19 +1,24 @@
-"""OrthoHash: one loss, the cosine to a fixed binary codeword.
+r"""OrthoHash: one loss, the cosine to a fixed binary codeword.
 
 Jiun Tian Hoe, Kam Woh Ng, Tianyu Zhang, Chee Seng Chan, Yi-Zhe Song and Tao
 Xiang, "One Loss for All: Deep Hashing with a Single Cosine Similarity based
-Learning Objective", NeurIPS 2021. The equations are read from the authors'
-released code (github.com/kamwoh/orthohash, BSD-3) and their supplement.
+Learning Objective", NeurIPS 2021 :cite:p:`hoe2021orthohash`. The equations are
+read from the authors' released code (github.com/kamwoh/orthohash, BSD-3) and
+their supplement.
 
 With v = BN(W f), W without bias, and fixed codewords o of the classes in
 {-1, 1}^K,
 
-    L = -(1/N) sum_n sum_i t_ni log softmax_i(s (cos(v_n, o_i) - m y_ni)),
+.. math::
+
+  L = -\frac{1}{N} \sum_n \sum_i t_{ni} \log \operatorname{softmax}_i
+    \left( s (\cos(v_n, o_i) - m y_{ni}) \right),
 
 t_ni = y_ni / sum_j y_nj. `angular=True` is OrthoArc: the margin is added to the
-angle. As |v - b|^2 = 2K (1 - cos(v, b)) for |v|^2 = K, the loss is also a bound
-on the quantisation error, and no other term is needed. Batch normalisation
-balances the bits: give the encoder `head='bn'`, which has W without bias.
+angle. As `|v - b|^2 = 2K (1 - cos(v, b))` for `|v|^2 = K`, the loss is also a
+bound on the quantisation error, and no other term is needed. Batch
+normalisation balances the bits: give the encoder `head='bn'`, which has W
+without bias.
 
 What the authors' code does: s = 8 and m = .2 whatever the number of bits, by
 default codewords whose bits are fair coins (`bernoulli`), Adam 1e-4 (backbone

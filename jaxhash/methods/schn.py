@@ -1,9 +1,9 @@
-"""SCHN: codes of images, of labels and of a latent space between them.
+r"""SCHN: codes of images, of labels and of a latent space between them.
 
 Zheng Zhang and others, "Discriminative Visual Similarity Search with
 Semantically Cycle-consistent Hashing Networks", MMAsia 2021 (`mmasia`) and ACM
-TOMM 2022 (`tomm`). The equations are read from the authors' released code
-(github.com/JalinWang/SCHN).
+TOMM 2022 :cite:p:`zhang2022schn` (`tomm`). The equations are read from the
+authors' released code (github.com/JalinWang/SCHN).
 
 With features F and codes U = tanh(linear(F)) of images and of labels, the label
 network a perceptron of 1024 and 512; features Z of a latent space by attention
@@ -12,20 +12,31 @@ share a label (`_schn_networks`), its codes U_latent = sigmoid(linear(Z)); codes
 U' that are made again through the latent space; S = 1 for a label in common and
 0 otherwise; and codes B in {-1, 1} of all train rows,
 
-    L = sum_U [12 / K mean_ij (K S_ij - <u_i, b_j>)^2 + gamma mean (U - B)^2]
-        + mean (U'_image - U_image)^2 + mean (U'_label - U_label)^2
+.. math::
+
+  L &= \sum_U \left[ \frac{12}{K} \operatorname{mean}_{ij}
+    (K S_{ij} - \langle u_i, b_j \rangle)^2
+    + \gamma \operatorname{mean} (U - B)^2 \right] \\
+    &+ \operatorname{mean} (U'_\text{image} - U_\text{image})^2
+    + \operatorname{mean} (U'_\text{label} - U_\text{label})^2
 
 for U of images, labels and the latent space: unrelated rows are pulled to an
 inner product of 0, not of -K. The cycle sees F without a gradient. In `tomm`
 discriminators D judge codes of images and of labels,
 
-    L_D = BCE(D(U), 1) + BCE(D(U'), 0),    L_G = BCE(D(U'), 1),
+.. math::
+
+  L_D = \operatorname{BCE}(D(U), 1) + \operatorname{BCE}(D(U'), 0), \qquad
+  L_G = \operatorname{BCE}(D(U'), 1),
 
 of which L_D trains D alone and L_G the cycle network alone. At the end of a
 round the codes of its rows Omega become, bit by bit,
 
-    Q = (K S~)^T U_image + gamma U_image
-    b_k = sign(q_k - B_-k U_-k^T u_k + alpha U_label,k + beta U_latent,k)
+.. math::
+
+  Q &= (K \tilde S)^\top U_\text{image} + \gamma U_\text{image} \\
+  b_k &= \operatorname{sign}(q_k - B_{-k} U_{-k}^\top u_k
+    + \alpha U_{\text{label},k} + \beta U_{\text{latent},k})
 
 with S~ = 1 or -n1 / n0 for n1 similar pairs and n0 others of Omega with all
 train rows (`discrete.coordinate_descent`).

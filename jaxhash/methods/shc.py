@@ -1,9 +1,10 @@
-"""SHC: hash centers as far apart as their classes are unlike.
+r"""SHC: hash centers as far apart as their classes are unlike.
 
 Li Chen, Rui Liu, Yuxiang Zhou, Xudong Ma, Yong Chen and Dell Zhang, "Deep
-Hashing with Semantic Hash Centers for Image Retrieval", ACM TOIS 2025 (arXiv
-2507.08404). Paper and released code were read. Not to be confused with "Image
-Retrieval with Well-Separated Semantic Hash Centers" (ACCV 2022).
+Hashing with Semantic Hash Centers for Image Retrieval", ACM TOIS 2025
+:cite:p:`chen2025shc` (arXiv 2507.08404). Paper and released code were read. Not
+to be confused with "Image Retrieval with Well-Separated Semantic Hash Centers"
+(ACCV 2022).
 
 Stage 1, `classifier`: a classifier is trained, and the similarity S of two
 classes is how much of its probability, the best class left out, one gives to
@@ -11,7 +12,7 @@ the rows of the other (equations 5 to 12; `codewords.class_similarity`).
 
 Stage 2, `centers`: centers H in {-1, 1}^{q x C} that minimise
 
-    |S - H^T H / q|_F^2 + mu sum_{i != j} h_i^T h_j
+.. math:: \|S - H^\top H / q\|_F^2 + \mu \sum_{i \ne j} h_i^\top h_j
 
 subject to a least distance d, Gilbert and Varshamov's, by an augmented
 Lagrangian (`codewords.semantic`). They start from separated codewords, as the
@@ -19,7 +20,11 @@ paper's from MDSH's.
 
 Stage 3: the loss of CSQ on these centers,
 
-    L = mean BCE((u + 1)/2, (h_y + 1)/2) + gamma mean (|u| - 1)^2, u = tanh(a).
+.. math::
+
+  L = \operatorname{mean} \operatorname{BCE}
+    \left( \frac{u + 1}{2}, \frac{h_y + 1}{2} \right)
+    + \gamma \operatorname{mean} (|u| - 1)^2, \qquad u = \tanh(a).
 
 What the authors' code does differently from the paper: it trains the
 classifier on a softmax of a softmax, takes class sums for means and normalises

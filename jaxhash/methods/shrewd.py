@@ -1,26 +1,33 @@
-"""SHREWD: a RECONSTRUCTION of semantic hierarchy based relational embeddings.
+r"""SHREWD: a RECONSTRUCTION of semantic hierarchy based relational embeddings.
 
 Heikki Arponen and Tom E. Bishop, "SHREWD: Semantic Hierarchy based Relational
 Embeddings for Weakly-supervised Deep Hashing", LLD workshop at ICLR 2019
-(arXiv 1908.05602). Only the abstracts of this paper and of its extension (arXiv
-2005.04917) could be read. They say that distances of labels come from a
-semantic hierarchy, that relative distances of codes are made to match them,
-that an empirical Kullback-Leibler divergence draws the codes to a binary target
-distribution, and that similarities alone will do, without class labels. The
-formulas are the best-supported reading of that. Name it a reconstruction
-wherever its numbers appear.
+:cite:p:`arponen2019shrewd` (arXiv 1908.05602). Only the abstracts of this paper
+and of its extension (arXiv 2005.04917) could be read. They say that distances
+of labels come from a semantic hierarchy, that relative distances of codes are
+made to match them, that an empirical Kullback-Leibler divergence draws the
+codes to a binary target distribution, and that similarities alone will do,
+without class labels. The formulas are the best-supported reading of that. Name
+it a reconstruction wherever its numbers appear.
 
 With z = sigmoid(logits) and distances d of the rows,
 
-    L_sim = mean_ij w_ij | |z_i - z_j|_1 / tau_z - d_ij / tau_y |,
-    w_ij = (gamma / (gamma + d_ij))^rho, tau the means of both over the batch,
-    L_KL = mean_i [log nu_i - log rho_i] + const,
+.. math::
+
+  L_\text{sim} &= \operatorname{mean}_{ij} w_{ij}
+    \left| \frac{|z_i - z_j|_1}{\tau_z} - \frac{d_{ij}}{\tau_y} \right|, \\
+  w_{ij} &= \left( \frac{\gamma}{\gamma + d_{ij}} \right)^\rho,
+    \quad \tau \text{ the means of both over the batch,} \\
+  L_\text{KL} &= \operatorname{mean}_i
+    \left[ \log \nu_i - \log \rho_i \right] + \text{const},
 
 nu_i and rho_i being the Euclidean distances of z_i to the nearest row of a
 sample of Beta(.1, .1)^K, drawn anew at each step, and to the nearest other row:
 the 1-nearest-neighbour estimate of the divergence in nats, divided by K. Then
 
-    L = lambda_0 L_cls + lambda_1 L_sim + lambda_2 L_KL,
+.. math::
+
+  L = \lambda_0 L_\text{cls} + \lambda_1 L_\text{sim} + \lambda_2 L_\text{KL},
 
 L_cls the cross-entropy of a linear classifier on z. Without it
 (`classification_weight=0`) the method is weakly supervised: labels are only

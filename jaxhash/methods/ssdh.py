@@ -1,17 +1,24 @@
-"""SSDH: pairs that are obviously near or far in features, and no others.
+r"""SSDH: pairs that are obviously near or far in features, and no others.
 
 Erkun Yang, Cheng Deng, Tongliang Liu, Wei Liu and Dacheng Tao, "Semantic
-Structure-based Unsupervised Deep Hashing", IJCAI 2018. (Not the supervised SSDH
-of Yang, Lin and Chen.) The equations are read from the authors' released code
-(github.com/yangerkun/IJCAI2018_SSDH).
+Structure-based Unsupervised Deep Hashing", IJCAI 2018 :cite:p:`yang2018ssdh`.
+(Not the supervised SSDH of Yang, Lin and Chen.) The equations are read from the
+authors' released code (github.com/yangerkun/IJCAI2018_SSDH).
 
 A stage before training takes the cosine distances of all pairs of train rows by
 features of a frozen network, their mode m, and the standard deviations s1 of
 those below and s2 of those above it (`pair_statistics.half_gaussians`); then,
 with codes h = tanh(u),
 
-    S_ij = 1 if d_ij < m - 2 s1, -1 if d_ij > m + 2 s2, else 0
-    L = mean_ij |S_ij| (<h_i, h_j> / K - S_ij)^2.
+.. math::
+
+  S_{ij} &= \begin{cases}
+    1 & \text{if } d_{ij} < m - 2 s_1, \\
+    -1 & \text{if } d_{ij} > m + 2 s_2, \\
+    0 & \text{else,}
+  \end{cases} \\
+  L &= \operatorname{mean}_{ij} |S_{ij}|
+    \left( \langle h_i, h_j \rangle / K - S_{ij} \right)^2.
 
 What the authors' code does: VGG's fc7 gives the distances once and is trained
 on; a row is near to itself; Adam 1e-3 with an epsilon of 1, batches of 24.

@@ -59,8 +59,9 @@ def expected_average_precision(
     [0.757407]
 
   Source: McSherry and Najork, "Computing Information Retrieval Performance
-  Measures Efficiently in the Presence of Tied Scores", ECIR 2008; He et al.,
-  "Hashing as Tie-Aware Learning to Rank", CVPR 2018.
+  Measures Efficiently in the Presence of Tied Scores", ECIR 2008
+  :cite:p:`mcsherry2008ties`; He et al., "Hashing as Tie-Aware Learning to
+  Rank", CVPR 2018 :cite:p:`he2018tieaware`.
 
   Departures: their sum over the places of a group is summed up by harmonic
   numbers; a cut-off that divides a group is derived here, and trapezoids,

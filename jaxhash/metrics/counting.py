@@ -73,7 +73,8 @@ def histograms(
     ([[1, 2, 0]], [[1, 1, 0]])
 
   Source: McSherry and Najork, "Computing Information Retrieval Performance
-  Measures Efficiently in the Presence of Tied Scores", ECIR 2008.
+  Measures Efficiently in the Presence of Tied Scores", ECIR 2008
+  :cite:p:`mcsherry2008ties`.
   """
   query, database, relevance = _read(
     query_codes,

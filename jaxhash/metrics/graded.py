@@ -56,7 +56,8 @@ def ndcg_at_k(
     [[0.796708]]
 
   Source: Jarvelin and Kekalainen, "Cumulated Gain-Based Evaluation of IR
-  Techniques", TOIS 2002; of ties: McSherry and Najork, ECIR 2008.
+  Techniques", TOIS 2002 :cite:p:`jarvelin2002cumulated`; of ties: McSherry and
+  Najork, ECIR 2008 :cite:p:`mcsherry2008ties`.
   """
   check_cut_offs(ks)
   items, gain, best_items, best_gain = _ranked(histograms, ties)
@@ -110,8 +111,9 @@ def hierarchical_precision(
     [[1.0, 0.75, 1.0, 0.833333, 1.0]]
 
   Source: Deng et al., "Hierarchical Semantic Indexing for Large Scale Image
-  Retrieval", CVPR 2011; Barz and Denzler, "Hierarchy-Based Image Embeddings
-  for Semantic Image Retrieval", WACV 2019.
+  Retrieval", CVPR 2011 :cite:p:`deng2011hierarchical`; Barz and Denzler,
+  "Hierarchy-Based Image Embeddings for Semantic Image Retrieval", WACV 2019
+  :cite:p:`barz2019hierarchy`.
 
   Departures: Barz and Denzler's code takes the query out of the best order
   after the fact, which differs where the query is not among its own class.

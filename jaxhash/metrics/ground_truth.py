@@ -59,7 +59,7 @@ def revisited_ground_truth(
     GroundTruth(relevant=[[5]], ignored=[[1, 3]])
 
   Source: Radenovic et al., "Revisiting Oxford and Paris: Large-Scale Image
-  Retrieval Benchmarking", CVPR 2018.
+  Retrieval Benchmarking", CVPR 2018 :cite:p:`radenovic2018revisited`.
 
   Their AP is that of `published_protocol('revisitop')`.
   """

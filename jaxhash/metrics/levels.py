@@ -43,6 +43,7 @@ class Levels:
     return ((query == database) & (query >= 0)).astype(np.int64)
 
 
+#: What is relevant is worth 1, all else 0.
 BINARY = Levels(np.array([0.0, 1.0]))
 
 

@@ -29,6 +29,7 @@ class Evaluator(NamedTuple):
   area: str = 'steps'
 
 
+#: The public evaluators by name, and what each of them does.
 EVALUATORS = {
   'deephash_pytorch': Evaluator(
     'swuxyj/DeepHash-pytorch, CalcTopMap', 'zero', last_is_lost=True

@@ -47,8 +47,8 @@ def bootstrap_interval(
     >>> bootstrap_interval(np.ones(8))
     (1.0, 1.0)
 
-  Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993; it
-  is computed by `scipy.stats.bootstrap`.
+  Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993
+  :cite:p:`efron1993bootstrap`; it is computed by `scipy.stats.bootstrap`.
   """
   check_int('num_resamples', num_resamples, 1)
   _check_confidence(confidence)

@@ -19,10 +19,9 @@ def alike_order(distances: Any) -> np.ndarray:
     distances: of classes, `[classes, classes]`, symmetric, at least two; the
       diagonal does not count.
 
-  Returns:
-    A permutation, int `[classes]`: the leaves of the average-linkage tree of
-    the classes, so ordered that neighbours are near (Bar-Joseph et al. 2001;
-    SciPy's `optimal_leaf_ordering`).
+  Returns: A permutation, int `[classes]`: the leaves of the average-linkage
+    tree of the classes, so ordered that neighbours are near (Bar-Joseph et al.
+    2001 :cite:p:`barjoseph2001leaf`; SciPy's `optimal_leaf_ordering`).
 
   Raises:
     ValueError: the matrix is not square, symmetric and finite.

@@ -1,8 +1,9 @@
 """Distances of real-valued queries to binary codes and to product quantisers.
 
 Gordo, Perronnin, Gong and Lazebnik, "Asymmetric Distances for Binary
-Embeddings", PAMI 2014 (only the abstract was at hand); Jegou, Douze and Schmid,
-"Product Quantization for Nearest Neighbor Search", PAMI 2011.
+Embeddings", PAMI 2014 :cite:p:`gordo2014asymmetric` (only the abstract was at
+hand); Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor
+Search", PAMI 2011 :cite:p:`jegou2011pq`.
 
 A product quantiser cuts a vector into subspaces of equal width and names in
 each one the nearest of its codewords. ADC compares a vector with quantised
@@ -44,7 +45,7 @@ def asymmetric_distances(
 
   The Hamming distance if u is a code. The items of one query come in the order
   of minus the inner product, which is usual in deep hashing, and of the sum of
-  |u_k| over the bits whose sign differs. Departure: the idea of Gordo et al.,
+  `|u_k|` over the bits whose sign differs. Departure: the idea of Gordo et al.,
   a query that is not binarised, but neither of their two distances.
 
   Args:

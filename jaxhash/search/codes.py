@@ -16,6 +16,7 @@ from jaxhash._checks import check_int
 __all__ = ['AnyArray', 'Codes', 'check_same_bits', 'read_array', 'read_codes']
 
 # NumPy, JAX, or anything with DLPack, such as a torch tensor.
+#: NumPy, JAX, or anything with DLPack.
 AnyArray = Any
 
 ROWS_AT_A_TIME = 2**16

@@ -104,7 +104,8 @@ def build_radius_index(
     [0]
 
   Source: Norouzi, Punjani and Fleet, "Fast Exact Search in Hamming Space with
-  Multi-Index Hashing", PAMI 2014, for radii below the number of pieces.
+  Multi-Index Hashing", PAMI 2014 :cite:p:`norouzi2014multiindex`, for radii
+  below the number of pieces.
   """
   codes = read_codes(database_codes, 'database codes', num_bits)
   check_int('radius', radius, 0)

@@ -1,6 +1,7 @@
 """What KSH and SDH share: anchors, a Gaussian kernel, labels, how they encode.
 
-Liu, Wang, Ji, Jiang and Chang, "Supervised Hashing with Kernels", CVPR 2012.
+Liu, Wang, Ji, Jiang and Chang, "Supervised Hashing with Kernels", CVPR 2012
+:cite:p:`liu2012ksh`.
 """
 
 from __future__ import annotations

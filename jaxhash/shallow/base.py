@@ -32,7 +32,7 @@ AnyArray = Array | np.ndarray
 Features = Float[AnyArray, 'items features']
 BLOCK = 8192
 
-# Sums of products on accelerators as exact as on a CPU.
+#: Sums of products on accelerators as exact as on a CPU.
 matmul = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
@@ -176,7 +176,7 @@ def moments(features: Features, *, covariance: bool = True) -> Moments:
     ([2.0, 0.0], [[1.0, 0.0], [0.0, 0.0]])
 
   Source: Chan, Golub and LeVeque, "Algorithms for Computing the Sample
-  Variance", The American Statistician 1983.
+  Variance", The American Statistician 1983 :cite:p:`chan1983variance`.
   """
   length = features.shape[1]
   found = Moments(

@@ -1,7 +1,7 @@
 """Iterative quantisation.
 
 Gong and Lazebnik, "Iterative Quantization: A Procrustean Approach to Learning
-Binary Codes", CVPR 2011.
+Binary Codes", CVPR 2011 :cite:p:`gong2011itq`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Kernel-based supervised hashing.
 
-Liu, Wang, Ji, Jiang and Chang, "Supervised Hashing with Kernels", CVPR 2012.
+Liu, Wang, Ji, Jiang and Chang, "Supervised Hashing with Kernels", CVPR 2012
+:cite:p:`liu2012ksh`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Locality-sensitive hashing by random hyperplanes.
 
-Charikar, "Similarity estimation techniques from rounding algorithms", STOC
-2002. Nothing is learned but the mean.
+Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002
+:cite:p:`charikar2002lsh`. Nothing is learned but the mean.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Optimised product quantisation.
 
 Ge, He, Ke and Sun, "Optimized Product Quantization for Approximate Nearest
-Neighbor Search", CVPR 2013.
+Neighbor Search", CVPR 2013 :cite:p:`ge2013opq`.
 """
 
 from __future__ import annotations

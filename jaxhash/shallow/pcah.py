@@ -1,8 +1,9 @@
 """Signs of the principal components.
 
 Gong and Lazebnik, "Iterative Quantization: A Procrustean Approach to Learning
-Binary Codes", CVPR 2011, call it PCA-Direct; Wang, Kumar and Chang,
-"Semi-Supervised Hashing for Scalable Image Retrieval", CVPR 2010, PCAH.
+Binary Codes", CVPR 2011 :cite:p:`gong2011itq`, call it PCA-Direct; Wang, Kumar
+and Chang, "Semi-Supervised Hashing for Scalable Image Retrieval", CVPR 2010
+:cite:p:`wang2010pcah`, PCAH.
 """
 
 from __future__ import annotations

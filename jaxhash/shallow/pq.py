@@ -1,7 +1,7 @@
 """Product quantisation.
 
 Jegou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search",
-PAMI 2011.
+PAMI 2011 :cite:p:`jegou2011pq`.
 """
 
 from __future__ import annotations

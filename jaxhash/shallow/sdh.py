@@ -1,6 +1,7 @@
 """Supervised discrete hashing.
 
-Shen, Shen, Liu and Shen, "Supervised Discrete Hashing", CVPR 2015.
+Shen, Shen, Liu and Shen, "Supervised Discrete Hashing", CVPR 2015
+:cite:p:`shen2015sdh`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Spectral hashing.
 
-Weiss, Torralba and Fergus, "Spectral Hashing", NIPS 2008.
+Weiss, Torralba and Fergus, "Spectral Hashing", NIPS 2008 :cite:p:`weiss2008sh`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ from typing import Any
 
 __all__ = ['FAILED', 'group_config', 'group_folder', 'seed_groups']
 
-FAILED = 'failed.txt'  # says why the seeds of a group cannot go on together
+#: The file that says why the seeds of a group cannot go on together.
+FAILED = 'failed.txt'
 
 
 def group_config(

@@ -14,7 +14,9 @@ from jaxhash.training.workdir import write_text
 
 __all__ = ['METRICS', 'TIMING', 'append', 'read', 'truncate']
 
+#: The file of the metrics, a JSON object a line.
 METRICS = 'metrics.jsonl'
+#: The file of the times, likewise.
 TIMING = 'timing.jsonl'
 
 

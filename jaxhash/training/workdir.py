@@ -39,7 +39,8 @@ __all__ = [
   'write_text',
 ]
 
-FORMAT = 4  # of a workdir; raised when an older one can no longer be read
+#: Of a workdir; raised when an older one can no longer be read.
+FORMAT = 4
 
 
 def claim(

@@ -140,8 +140,8 @@ def official(
 def leave_one_out(dataset: Dataset, *, seed: int = 0) -> Split:
   """The official test part searches itself, each query left out of its ranking.
 
-  The protocol of Barz and Denzler (2019) for hierarchical metrics. Train is
-  the official train part.
+  The protocol of Barz and Denzler (2019) :cite:p:`barz2019hierarchy` for
+  hierarchical metrics. Train is the official train part.
 
   Args:
     dataset: with an official split.

@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 __all__ = ['PIECE', 'distances_of', 'over_queries', 'popcount', 'values_below']
 
 # no_type_check keeps runtime checkers of annotations off what Numba compiles.
-PIECE = 2**13  # distances that stay in the first-level cache
+#: Distances that stay in the first-level cache.
+PIECE = 2**13
 
 
 def over_queries(
