@@ -20,12 +20,12 @@ __all__ = [
   'short',
 ]
 
-# Okabe and Ito's palette: distinct to colour-blind readers as well.
+#: Okabe and Ito's palette: distinct to colour-blind readers as well.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 CORRECT, WRONG = '#009E73', '#D55E00'
 INK, MUTED, GRID = '#222222', '#666666', '#dddddd'
 
-# What matplotlib's `rcParams.update` and `rc_context` take.
+#: What matplotlib's `rcParams.update` and `rc_context` take.
 STYLE: Any = {
   'font.family': 'DejaVu Sans',
   'font.size': 10,

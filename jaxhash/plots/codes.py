@@ -13,7 +13,8 @@ from jaxhash.plots import _figure
 __all__ = ['MOST_NAMED', 'bit_health', 'code_map', 'pair_distances', 'tsne']
 
 MARKERS = ('o', '^', 's', 'D', 'v')
-MOST_NAMED = len(MARKERS) * len(_figure.COLORS)  # classes of looks of their own
+#: How many classes of a map have a colour and a shape of their own.
+MOST_NAMED = len(MARKERS) * len(_figure.COLORS)
 Path = str | os.PathLike[str]
 
 

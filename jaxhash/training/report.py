@@ -10,11 +10,11 @@ from typing import Any
 
 from jaxhash.training import logs
 from jaxhash.training import workdir as files
+from jaxhash.training._gallery import draw_gallery, galleries_of, has_images
+from jaxhash.training._page import render_page
+from jaxhash.training._pictures import pictures_of
 from jaxhash.training.encode import RowEncoder
 from jaxhash.training.experiment import Experiment
-from jaxhash.training.gallery import draw_gallery, galleries_of, has_images
-from jaxhash.training.page import render_page
-from jaxhash.training.pictures import pictures_of
 from jaxhash.training.ranking import Ranker, rank
 from jaxhash.training.state import TrainState
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from jaxhash import metrics, plots, training
-from jaxhash.training import gallery, page, pictures
+from jaxhash.training import _gallery as gallery
+from jaxhash.training import _page as page
+from jaxhash.training import _pictures as pictures
 
 NAMES = ('<b>bold</b>', 'a & b', 'third')
 

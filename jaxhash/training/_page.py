@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxhash.data.types import Dataset
+from jaxhash.training._gallery import Gallery, class_names_of, has_images
+from jaxhash.training._pictures import Picture
 from jaxhash.training.experiment import Experiment
-from jaxhash.training.gallery import Gallery, class_names_of, has_images
-from jaxhash.training.pictures import Picture
 
 __all__ = ['render_page']
 
