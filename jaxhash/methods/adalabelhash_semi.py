@@ -1,11 +1,12 @@
 r"""AdaLabelHash with few labels: a RECONSTRUCTION, not the authors' method.
 
-The papers (see `jaxhash.methods.adalabelhash`) say that AdaLabelHash is
-"applicable to both supervised and semi-supervised learning of hash codes".
-How the unlabelled rows are used is in no source that could be read: the
-released code has the supervised part alone. This file is the best-supported
-reading of the abstract and of the works it cites: self-training. Name it a
-reconstruction wherever its numbers appear.
+The papers :cite:p:`yang2019adaptive,yang2019adaptivedeep` (see
+`jaxhash.methods.adalabelhash`) say that AdaLabelHash is "applicable to both
+supervised and semi-supervised learning of hash codes". How the unlabelled rows
+are used is in no source that could be read: the released code has the
+supervised part alone. This file is the best-supported reading of the abstract
+and of the works it cites: self-training. Name it a reconstruction wherever its
+numbers appear.
 
 .. math:: L = L_\text{labelled} + \lambda(\text{step}) \, L_\text{unlabelled}.
 
