@@ -1,8 +1,7 @@
 """Seeds trained together by one mapped step, beside one after another.
 
   python -m benchmarks.seeds --config=experiments/configs/csq.py:digits
-  python -m benchmarks.seeds --arrays=FOLDER --seeds=10 \\
-      --config=experiments/configs/orthohash.py:cifar10_features
+  python -m benchmarks.seeds --arrays=FOLDER --seeds=10
 
 Both ways take the same steps of the same runs, in one process after a run that
 is not timed. Mapped, there is one program to compile for all seeds; the seconds
@@ -24,7 +23,9 @@ from experiments import command_line
 from jaxhash import training
 from jaxhash.training import logs
 
-CONFIG = command_line.config_flag('experiments/configs/orthohash.py:digits')
+CONFIG = command_line.config_flag(
+  'experiments/configs/orthohash.py:cifar10_features'
+)
 flags.adopt_module_key_flags(command_line)
 SEEDS = flags.DEFINE_integer(
   'seeds', 5, 'Number of seeds, which are 0, 1, 2, ....', lower_bound=2

@@ -49,6 +49,7 @@ ENTRIES = (
 )
 WRONG_FLAG = (
   AttributeError,
+  ImportError,
   KeyError,
   OSError,
   SyntaxError,

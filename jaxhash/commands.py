@@ -13,13 +13,14 @@ from jaxhash.lookup import suggest
 
 __all__ = ['fail', 'flag_error', 'parse', 'run', 'say']
 
-ILLEGAL = re.compile(r'flag --(?:no)?([\w.]+)=(.*?): (.*)', re.S)
-# What Python and absl say of a value, and what is said in its place.
+# A wrong value as absl words it, and what is said in its place.
+GIVEN = r'flag --([\w.]+)=(.*): '
 WANTED = {
-  'invalid literal for int': 'a whole number',
-  'could not convert string to float': 'a number',
-  'Non-boolean argument': 'true or false',
+  GIVEN + r'invalid literal for int\(.*': 'a whole number',
+  GIVEN + 'could not convert string to float.*': 'a number',
+  GIVEN + r"\('Non-boolean argument.*": 'true or false',
 }
+ONE_OF = GIVEN + 'value should be one of <(.*)>'
 
 
 def run(
@@ -54,11 +55,11 @@ def parse(argv: list[str]) -> list[str]:
   """
   try:
     return flags.FLAGS(argv)
-  except flags.Error as e:
+  except (flags.Error, ValueError) as e:
     fail(f'a flag is wrong: {flag_error(e)}')
 
 
-def flag_error(error: flags.Error) -> str:
+def flag_error(error: Exception) -> str:
   """What absl found wrong with a flag, in one plain line.
 
   Args:
@@ -78,21 +79,18 @@ def flag_error(error: flags.Error) -> str:
     name = error.flagname
     return f'there is no flag {name!r}{suggest(name, known)}; see --help'
   text = ' '.join(str(error).split())
-  illegal = ILLEGAL.fullmatch(text)
-  if not illegal:
-    return text
-  name, value, reason = illegal.groups()
-  for start, wanted in WANTED.items():
-    if start in reason:
-      return f'--{name} must be {wanted}, got {value!r}'
-  choices = re.fullmatch(r'value should be one of <(.*)>', reason)
-  if choices:
-    known = choices[1].split('|')
+  for wrong, wanted in WANTED.items():
+    found = re.fullmatch(wrong, text)
+    if found:
+      return f'--{found[1]} must be {wanted}, got {found[2]!r}'
+  found = re.fullmatch(ONE_OF, text)
+  if found:
+    name, value, known = found[1], found[2], found[3].split('|')
     return (
       f'--{name} must be one of {", ".join(known)}, got {value!r}'
       f'{suggest(value, known)}'
     )
-  return f'--{name}={value}: {reason}'
+  return text.removeprefix('flag ')
 
 
 def say(text: str) -> None:

@@ -70,6 +70,7 @@ def check_imports() -> tuple[float, float]:
 def check_answers() -> None:
   """A metric, a loss, a construction of codewords and a search are right."""
   import jax
+  import jax.numpy as jnp
   import numpy as np
 
   from jaxhash import codewords, losses, metrics, search
@@ -85,15 +86,15 @@ def check_answers() -> None:
   assert np.asarray(distances).tolist() == [[0, 1]], distances
   # Own codeword at an inner product of 4, the other one at 0: 2 - (4 - 0) < 0,
   # and against the other label 2 - (0 - 4) = 6.
-  words = np.array([[1, 1, 1, 1], [1, 1, -1, -1]], np.float32)
+  words = jnp.array([[1.0, 1, 1, 1], [1, 1, -1, -1]])
   hinge = losses.hardest_negative_hinge_loss
   for label, wanted in ((0, 0.0), (1, 6.0)):
-    labels = np.array([label], np.int32)
+    labels = jnp.array([label])
     loss = float(hinge(words[:1], words, labels, margin=2.0))
     assert abs(loss - wanted) < 1e-6, (label, loss)
   found = codewords.separated(jax.random.key(0), num_classes=16, num_bits=8)
-  differ = found.codewords[:, None] != found.codewords
-  apart = np.asarray(differ).sum(axis=2)[~np.eye(16, dtype=bool)]
+  codes = np.asarray(found.codewords)
+  apart = (codes[:, None] != codes).sum(axis=2)[~np.eye(16, dtype=bool)]
   assert apart.min() == 4, apart  # the extended Hamming code [8, 4, 4]
 
 

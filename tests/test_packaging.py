@@ -1,11 +1,14 @@
-"""What stands beside the code: the citation file."""
+"""What users of the package meet first: its import, and how to cite it."""
 
 import pathlib
+import subprocess
+import sys
 import tomllib
 
 import yaml
 
 import jaxhash
+from tests import check_installed
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -52,3 +55,18 @@ def test_the_citation_has_what_cff_1_2_0_requires():
     'version',
   }
   assert set(citation) <= known
+
+
+def test_importing_the_package_imports_nothing_heavy():
+  code = 'import jaxhash, sys; print(*sys.modules)'
+  done = subprocess.run(
+    [sys.executable, '-c', code], capture_output=True, text=True, check=False
+  )
+  assert done.returncode == 0, done.stderr
+  imported = set(done.stdout.split())
+  assert 'jaxhash.metrics' in imported
+  assert not imported & set(check_installed.HEAVY)
+
+
+def test_what_is_tried_of_an_installed_package_works_here_too():
+  check_installed.check_answers()

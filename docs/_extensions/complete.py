@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -36,11 +37,13 @@ def public_modules(package: str) -> Iterator[ModuleType]:
 def missing_names(env: BuildEnvironment, package: str) -> list[str]:
   """What is wrong with the public names, a line each."""
   objects = env.domains.python_domain.objects
-  documented = {}
+  documented, named = set(), set()
   for path in objects:
     module, _, name = path.rpartition('.')
     try:
-      documented[id(getattr(importlib.import_module(module), name))] = path
+      value = getattr(importlib.import_module(module), name)
+      documented.add(id(value))
+      named.add((name, id(value)))
     except (ImportError, AttributeError, ValueError):
       continue  # a module, or a member of a class
   lines = []
@@ -57,9 +60,9 @@ def missing_names(env: BuildEnvironment, package: str) -> list[str]:
         if not inspect.getdoc(value):
           lines.append(f'{path}: no docstring')
       else:
-        if path not in objects:
+        if (name, id(value)) not in named:  # equal numbers are one object
           lines.append(f'{path}: on no page')
-        if not _comment(module, name):
+        if not _comment(module, name, value):
           lines.append(f'{path}: no comment of the form `#: ...` above it')
   return lines
 
@@ -69,9 +72,19 @@ def _is_code(value: Any) -> bool:
   return inspect.isclass(value) or inspect.isroutine(inspect.unwrap(value))
 
 
-def _comment(module: ModuleType, name: str) -> bool:
-  analyzer = ModuleAnalyzer.for_module(module.__name__)
-  return ('', name) in analyzer.find_attr_docs()
+def _comment(module: ModuleType, name: str, value: Any) -> bool:
+  """Whether a constant has a comment where it is defined."""
+  package = module.__name__.partition('.')[0]
+  homes = [
+    other
+    for path, other in list(sys.modules.items())
+    if path.partition('.')[0] == package
+    and getattr(other, name, None) is value
+  ]
+  return any(
+    ('', name) in ModuleAnalyzer.for_module(home.__name__).find_attr_docs()
+    for home in homes
+  )
 
 
 def missing_commands(env: BuildEnvironment, packages: list[str]) -> list[str]:

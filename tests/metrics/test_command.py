@@ -101,6 +101,11 @@ def test_table_json_and_comparison(saved, tmp_path):
   [
     ({'query_codes': None}, 'needed: --query_codes; see --help'),
     ({'num_bits': None}, 'packed codes need num_bits'),
+    (
+      {'querycodes': 'q.npy'},
+      "no flag 'querycodes' (did you mean 'query_codes'?); see --help",
+    ),
+    ({'ties': 'bset'}, "got 'bset' (did you mean 'best'?)"),
     ({'query_labels': 'nowhere.npy'}, 'nowhere.npy'),
     ({'precision_at': '1,x'}, '--precision_at must be numbers of items'),
     ({'hierarchical_at': '5'}, '--hierarchical_at needs --taxonomy=FILE'),
