@@ -150,18 +150,22 @@ def execute(
     BuildError: a cell raised an error, ended the kernel, or took too long.
   """
   end = time.monotonic() + seconds
-  with tempfile.TemporaryDirectory() as folder:
+  with (
+    tempfile.TemporaryDirectory() as folder,
+    tempfile.TemporaryDirectory() as settings,
+  ):
     client = nbclient.NotebookClient(
       notebook,
       kernel_name='python3',
       resources={'metadata': {'path': folder}},
       timeout_func=lambda cell: max(0.1, end - time.monotonic()),
       record_timing=False,
+      coalesce_streams=True,  # else what is printed is cut by chance
       # What is wrong is in the error; the kernel also has warnings of its own.
       extra_arguments=['--log-level=CRITICAL'],
     )
     client.log.setLevel(logging.CRITICAL)
-    with client.setup_kernel(env=_environment(folder)):
+    with client.setup_kernel(env=_environment(settings)):
       for number, cell in enumerate(notebook.cells):
         where = f'{name}, cell {number} ({_first_line(cell)})'
         try:
@@ -188,7 +192,7 @@ def execute(
       ]
 
 
-def _environment(folder: str) -> dict[str, str]:
+def _environment(settings: str) -> dict[str, str]:
   """Of the kernel: this checkout's jaxhash, a CPU, nobody's settings."""
   paths = [str(HERE.parent), os.environ.get('PYTHONPATH', '')]
   return {
@@ -196,7 +200,7 @@ def _environment(folder: str) -> dict[str, str]:
     'PYTHONPATH': os.pathsep.join(filter(None, paths)),
     'JAX_PLATFORMS': 'cpu',
     'MPLBACKEND': 'module://matplotlib_inline.backend_inline',
-    'IPYTHONDIR': folder,
+    'IPYTHONDIR': settings,
     'PYDEVD_DISABLE_FILE_VALIDATION': '1',
   }
 
