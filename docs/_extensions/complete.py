@@ -78,8 +78,7 @@ def _comment(module: ModuleType, name: str, value: Any) -> bool:
   homes = [
     other
     for path, other in list(sys.modules.items())
-    if path.partition('.')[0] == package
-    and getattr(other, name, None) is value
+    if path.partition('.')[0] == package and getattr(other, name, None) is value
   ]
   return any(
     ('', name) in ModuleAnalyzer.for_module(home.__name__).find_attr_docs()
