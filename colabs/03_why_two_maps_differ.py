@@ -266,8 +266,9 @@ plt.show()
 
 # %% [markdown]
 # By `retrieved` a smaller R gives a higher number, but for the smallest: with
-# it, 16 bits at R = 100 beat 64 bits at R = ALL. The same ranking by `relevant` is near 0 at R = 10,
-# for no query can find its 160 or so relevant images in ten places.
+# it, 16 bits at R = 100 beat 64 bits at R = ALL. The same ranking by `relevant`
+# is near 0 at R = 10, for no query can find its 160 or so relevant images in
+# ten places.
 #
 # A tiny example of what `retrieved` does: two rankings of five images, three of
 # them relevant (`+`), scored at R = 3.
