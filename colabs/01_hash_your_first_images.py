@@ -154,8 +154,9 @@ likeness = [
   spearmanr(matrix[pairs], image_distances[pairs]).statistic
   for matrix in matrices
 ]
-bits = np.where(frames[last][0] >= 0, 1, -1)
-hamming = np.asarray(search.hamming_distances(bits, bits))[pairs]
+variables = training.method_variables(state)
+codewords = np.asarray(experiment.method.codewords(variables))  # -1 and +1
+hamming = np.asarray(search.hamming_distances(codewords, codewords))[pairs]
 print(
   f'bits that differ in the end: mean {hamming.mean():.1f}, '
   f'from {hamming.min()} to {hamming.max()}'
@@ -198,7 +199,9 @@ def draw(number):
   like_line.set_data(steps[: number + 1], likeness[: number + 1])
 
 
-# The last matrix stays for a while.
+# Laid out once, not for each frame; the last matrix stays for a while.
+fig.canvas.draw()
+fig.set_layout_engine('none')
 numbers = [*range(len(matrices)), *[len(matrices) - 1] * 6]
 FuncAnimation(fig, draw, frames=numbers).save(
   'codewords.gif', writer=PillowWriter(fps=4), dpi=76
@@ -228,11 +231,12 @@ print(f'{images.nbytes:,} bytes of pixels, {packed.nbytes:,} bytes of codes')
 print('first image:', packed[0], ''.join(np.where(codes[0] > 0, '+', '-')))
 distinct = metrics.code_health(codes[split.database])['distinct_codes']
 print(f'{distinct} distinct codes in the database of {len(split.database)}')
+exact = (codes == codewords[labels]).all(axis=1)[split.database].mean()
+print(f'{exact:.0%} of the database have exactly the codeword of their class')
 
 # %% [markdown]
-# There are far fewer codes than images: many images have the codeword of their
-# class. For the search this means ties, and a score has to say what it does
-# about them.
+# There are far fewer codes than images. For the search this means ties, and a
+# score has to say what it does about them.
 #
 # ## Search
 #

@@ -116,8 +116,8 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# Wherever a bar has both colours the order of its images is open, and with it
-# the average precision. Four answers are in use:
+# Where a bar has both colours the order of its images is open, and with it the
+# average precision. Four answers are in use:
 #
 # - `expected`: the mean over all orders, in closed form;
 # - `database_order`: as the images come in the database, by a stable sort;
@@ -265,9 +265,10 @@ axes[0].legend(title='denominator', loc='lower right')
 plt.show()
 
 # %% [markdown]
-# By `retrieved` a smaller R gives a higher number: with it, 16 bits at R = 100
-# beat 64 bits at R = ALL. The same ranking by `relevant` is near 0 at R = 10,
-# for no query can find its 160 or so relevant images in ten places.
+# By `retrieved` a smaller R gives a higher number, but for the smallest: with
+# it, 16 bits at R = 100 beat 64 bits at R = ALL. The same ranking by `relevant`
+# is near 0 at R = 10, for no query can find its 160 or so relevant images in
+# ten places.
 #
 # A tiny example of what `retrieved` does: two rankings of five images, three of
 # them relevant (`+`), scored at R = 3.
