@@ -71,7 +71,7 @@ bibtex_reference_style = 'author_year'
 bibtex_default_style = 'plain'
 
 complete_package = 'jaxhash'
-complete_commands = ['experiments', 'benchmarks', 'jaxhash']
+complete_commands = ['benchmarks', 'colabs', 'experiments', 'jaxhash']
 
 html_theme = 'furo'
 html_title = f'jaxhash {version}'

@@ -158,17 +158,16 @@ def _exists(module: str) -> bool:
 
 
 def _check_settings(name: str) -> None:
-  """Applies `--set`, and checks the names in what comes of it."""
+  """Applies `--set` to a run's config, and checks the names that come of it."""
   from absl import flags
 
-  if name not in ('experiments.train', 'experiments.benchmark'):
+  if name != 'experiments.train':
     return
   from experiments import command_line
   from jaxhash import lookup, training
   from jaxhash.training.config import NAMED
 
   values = command_line.plain(flags.FLAGS['config'].value)
-  if name == 'experiments.train':
-    training.check_config(values)
-    for block, (package, kind) in NAMED.items():
-      lookup.find(values[block]['name'], package=package, kind=kind)
+  training.check_config(values)
+  for block, (package, kind) in NAMED.items():
+    lookup.find(values[block]['name'], package=package, kind=kind)
