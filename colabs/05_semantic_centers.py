@@ -236,8 +236,9 @@ rankers = {name: train_seeds(name) for name in METHODS}
 # the mean of all is subtracted, and $(1 + r) / 2$ as the gain.
 #
 # - *mAP*: only the right class counts (expected order of ties).
-# - *mAHP@100*: the gain of what was retrieved over the best possible one, as an
-#   area over the cut-offs 1 to 100. By its trapezoids a perfect ranking has .99.
+# - *mAHP@100*: the gain of what was retrieved over the best possible one, as
+#   an area over the cut-offs 1 to 100. A perfect ranking has .99, by its
+#   trapezoids.
 # - *alikeness of mistakes*: the mean gain of the wrong images among the 100
 #   nearest, those at the same distance in the order of the database. Some 150
 #   of the 1,497 rows are of the class of a query.
