@@ -39,7 +39,7 @@ SIMILARITY = flags.DEFINE_string(
   'File of the finished stage "classifier" of SHC, arrays.npz; needed.',
 )
 BITS = flags.DEFINE_multi_integer(
-  'bits', [16, 32, 64], 'Bits of a codeword.', lower_bound=1
+  'bits', [16, 32, 64], 'Bits of a codeword', lower_bound=1
 )
 flags.declare_key_flag('debug')
 SEED = flags.DEFINE_integer('seed', 0, 'Seed of all constructions.')

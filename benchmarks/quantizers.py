@@ -38,7 +38,7 @@ FEATURES = flags.DEFINE_string(
   'test_labels.npy; needed.',
 )
 LENGTHS = flags.DEFINE_multi_integer(
-  'lengths', [16, 32, 64], 'Bits of a code.', lower_bound=1
+  'lengths', [16, 32, 64], 'Bits of a code', lower_bound=1
 )
 DRAWS = flags.DEFINE_integer(
   'draws', 3, 'Number of draws of train rows and seeds.', lower_bound=2

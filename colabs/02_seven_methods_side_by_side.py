@@ -101,7 +101,7 @@ rows = np.concatenate(
 )
 x, labels = pixels[rows], classes[rows]
 num_bits, num_classes = 32, 10
-keys = jax.random.split(jax.random.key(0), 8)
+keys = jax.random.split(jax.random.key(0), 7)
 projection = jax.random.normal(keys[0], (64, num_bits)) / 4
 logits = (x - pixels.mean(axis=0)[None]) @ projection
 codes = jnp.tanh(logits)
@@ -238,9 +238,10 @@ similarity_loss = losses.relative_distance_loss(
   weight_power=2.0,
   where=losses.row_pairs(jnp.ones(len(z), bool)),
 )
-reference = jax.random.beta(keys[4], 0.1, 0.1, z.shape)
+draws = np.random.default_rng(0).beta(0.1, 0.1, z.shape)
+reference = jnp.asarray(draws, jnp.float32)
 kl_loss = losses.nearest_neighbor_kl_loss(z, reference) / num_bits
-classifier = jax.random.normal(keys[5], (num_bits, num_classes)) / 4
+classifier = jax.random.normal(keys[4], (num_bits, num_classes)) / 4
 class_loss = losses.classification_loss(z @ classifier, labels)
 value = 0.01 * class_loss + 1.0 * similarity_loss + 0.001 * kl_loss
 print(f'similarity {similarity_loss:.4f}, divergence {kl_loss:.4f} nats a bit,')
@@ -251,14 +252,14 @@ print(f'classifier {class_loss:.4f}: SHREWD (reconstruction) {value:.4f}')
 #
 # Deep Hamming Embedding also works on pairs: rows of a class at no distance,
 # others at least a margin $m$ apart. The distance is the number of bits that
-# differ, if each bit is 1 with probability $a$; two equal codes are at distance
-# 0 only if they are binary, so that this draws the codes to the corners of the
-# cube.
+# differ, if bit $k$ of row $n$ is 1 with probability $z_{nk}$; two equal codes
+# are at distance 0 only if they are binary, so that this draws the codes to the
+# corners of the cube.
 #
-# With $b = \mathrm{sigmoid}(a)$, $s_{ij} = 1$ for a class in common and 0
+# With $z = \mathrm{sigmoid}(a)$, $s_{ij} = 1$ for a class in common and 0
 # otherwise, and $m = K / 2$, the mean distance of random codes,
 #
-# $$d_{ij} = \sum_k \left[ b_{ik} (1 - b_{jk}) + (1 - b_{ik}) b_{jk} \right],
+# $$d_{ij} = \sum_k \left[ z_{ik} (1 - z_{jk}) + (1 - z_{ik}) z_{jk} \right],
 # \qquad L = \frac{2}{N (N - 1)} \sum_{i < j} \left[ s_{ij} d_{ij} + (1 -
 # s_{ij}) \max(0, m - d_{ij}) \right].$$
 
@@ -286,23 +287,28 @@ print(f'DHE (reconstruction) {value:.4f}')
 # With $S_{ij} = 1$ for a class in common and 0 otherwise, and
 # $U_{\text{image}} = \tanh(a)$,
 #
-# $$L = \sum_{U} \left[ \frac{12}{K} \frac{1}{N^2} \sum_{i,j} \big( K S_{ij} -
-# \langle u_i, b_j \rangle \big)^2 + \gamma\, \frac{1}{NK} \| U - B \|^2 \right]
-# + \frac{1}{NK} \Big[ \| U'_{\text{image}} - U_{\text{image}} \|^2 + \|
-# U'_{\text{label}} - U_{\text{label}} \|^2 \Big] + L_D + L_G,$$
+# $$L = L_{\text{image}} + L_{\text{label}} + L_{\text{latent}} +
+# L_{\text{cycle}} + L_D + L_G,$$
+#
+# $$L_{\text{image}} = \frac{12}{K} \frac{1}{N^2} \sum_{i,j} \big( K S_{ij} -
+# \langle u_i, b_j \rangle \big)^2 + \gamma\, \frac{1}{NK} \| U - B \|^2
+# \qquad (U = U_{\text{image}}; \text{ the others alike}),$$
+#
+# $$L_{\text{cycle}} = \frac{1}{NK} \Big[ \| U'_{\text{image}} -
+# U_{\text{image}} \|^2 + \| U'_{\text{label}} - U_{\text{label}} \|^2 \Big],$$
 #
 # $$L_D = \mathrm{BCE}(D(U), 1) + \mathrm{BCE}(D(U'), 0), \qquad
 # L_G = \mathrm{BCE}(D(U'), 1),$$
 #
-# the first sum over codes of images, labels and the latent space. $L_D$ trains
-# the discriminators alone, $L_G$ the networks that make $U'$. In a round
+# where $L_D$ trains the discriminators alone and $L_G$ the networks that make
+# $U'$. At the end of a round, bit by bit,
 #
 # $$b_k \leftarrow \mathrm{sign}\big( q_k - B_{-k} U_{-k}^T u_k + \alpha
 # U_{\text{label}, k} + \beta U_{\text{latent}, k} \big), \qquad Q = (K \tilde
 # S)^T U_{\text{image}} + \gamma U_{\text{image}},$$
 #
-# where $U$ is $U_{\text{image}}$ and $\tilde S$ is 1 for similar pairs and
-# minus the ratio of their number to that of the others for those.
+# where $U$ is $U_{\text{image}}$, and $\tilde S$ is 1 for similar pairs and
+# minus the number of those over that of the other pairs for the others.
 #
 # The networks belong to the method, so we ask it for its loss, and check the
 # part of the images against the equation. $B$ is 0 before the first round.
@@ -311,9 +317,11 @@ print(f'DHE (reconstruction) {value:.4f}')
 method = methods.get('schn')(num_bits, hidden=(128, 64))
 outputs = core.Outputs(features=x, logits=logits)
 info = core.Info(x, outputs, num_classes, labels)
-variables = method.init(keys[6], info)
+variables = jax.jit(lambda key: method.init(key, info))(keys[5])
 batch = {'inputs': x, 'labels': labels, 'index': jnp.arange(len(x))}
-value, aux = method.loss(variables, outputs, batch, key=None, step=0)
+value, aux = jax.jit(
+  lambda v: method.loss(v, outputs, batch, key=None, step=0)
+)(variables)
 
 bank = variables.state['bank']  # B of the rows of the batch
 products = losses.inner_products(codes, bank)
@@ -351,7 +359,7 @@ print(f'{"by the equation":20} {image_loss:8.4f}  (image_loss)')
 
 # %%
 h = logits
-codebooks, _, _ = quantizers.fit_codebooks(h, keys[7], 2, 4, 5)
+codebooks, _, _ = quantizers.fit_codebooks(h, keys[6], 2, 4, 5)
 quantised = search.reconstruct(codebooks, search.quantize(h, codebooks))
 decoded = h @ np.linalg.pinv(projection) + pixels.mean(axis=0)[None]
 cosines = 1 - losses.cosine_distances(x, x)

@@ -57,8 +57,8 @@ plt.rcParams.update(plots.STYLE)
 # c_j) / T}} + \frac{\lambda}{C (C - 1)} \sum_{i \ne j} \max\Big(0, 1 -
 # \frac{d(c_i, c_j)}{m}\Big)^2.$$
 #
-# Whether that is any good we do not know yet. Nobody has published it, as far
-# as we know, and this notebook does not claim that it is new.
+# Whether that is any good we do not know yet. It is an example, and not claimed
+# to be new.
 #
 # ## The file
 #

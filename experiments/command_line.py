@@ -41,7 +41,7 @@ SET = flags.DEFINE_multi_string(
   'BLOCK.NAME=VALUE changes or adds a value of the config, such as '
   'method.margin=4.0 or evaluation.at=1000. Another name of a data set, '
   'protocol, method or encoder, as in encoder.name=mlp, also drops the '
-  'arguments of the one before. VALUE is JSON, or else text.',
+  'arguments of the one before. VALUE is JSON, or else text',
 )
 ENTRIES = (
   f'{", ".join(default_config())}; those that are blocks have values of their '

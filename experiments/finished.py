@@ -34,7 +34,7 @@ def runs_flag() -> flags.FlagHolder:
   return flags.DEFINE_multi_string(
     'runs',
     [],
-    'TITLE=WORKDIR, what a finished run is called and its folder; needed.',
+    'TITLE=WORKDIR, what a finished run is called and its folder; needed',
   )
 
 

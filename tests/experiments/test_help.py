@@ -70,6 +70,7 @@ def test_help_is_complete_and_narrow(helps, name):
   listed = re.findall(r'^  --(?:\[no\])?(\w+): +\S', text, re.M)
   # Of each flag the meaning, not a word or two.
   assert re.findall(r'^  --\S+: ?(?:\S+ ?){0,2}$\n(?!   )', text, re.M) == []
+  assert '.;' not in text  # absl goes on where a flag may be repeated
   defined = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", FILES[name].read_text())
   assert set(defined) <= set(listed) and listed
   assert name in [command[0] for command in commands_in(text)]
