@@ -46,8 +46,7 @@ REPOSITORY = flags.DEFINE_string(
 ONLY = flags.DEFINE_multi_string(
   'only',
   [],
-  'Build only the notebooks whose names begin so, such as 01. May be given '
-  'several times.',
+  'Build only the notebooks whose names begin so, such as 01',
 )
 FOLDER = flags.DEFINE_string(
   'folder', str(HERE), 'Where the scripts are, and the notebooks are written.'
