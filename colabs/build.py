@@ -17,16 +17,16 @@ import logging
 import os
 import pathlib
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from typing import NoReturn
 
 import jupytext
 import nbclient
 import nbformat
-from absl import app, flags
+from absl import flags
+
+from jaxhash import commands
 
 HERE = pathlib.Path(__file__).resolve().parent
 PLACEHOLDER = 'OWNER/jaxhash'
@@ -224,10 +224,8 @@ def to_text(notebook: nbformat.NotebookNode, name: str) -> str:
   return text
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
   """Builds the notebooks that are wanted."""
-  if len(argv) > 1:
-    _fail(f'there are only flags, no arguments; got {argv[1:]}')
   try:
     for path in scripts(pathlib.Path(FOLDER.value), ONLY.value):
       start = time.monotonic()
@@ -241,13 +239,8 @@ def main(argv: list[str]) -> None:
         flush=True,
       )
   except BuildError as e:
-    _fail(str(e))
-
-
-def _fail(message: str) -> NoReturn:
-  print(f'error: {message}', file=sys.stderr, flush=True)
-  sys.exit(1)
+    commands.fail(str(e))
 
 
 if __name__ == '__main__':
-  app.run(main)
+  commands.run(main)

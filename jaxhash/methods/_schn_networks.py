@@ -179,18 +179,23 @@ class Networks(NamedTuple):
 
   def init(self, key: jax.Array, info: Info) -> PyTree:
     """The parameters of each, by name."""
-    keys = jax.random.split(key, 3)
     targets = jnp.zeros((2, info.num_classes))
     images = jnp.zeros((2, info.outputs.features.shape[1]))
-    (features, codes), label = self.label.init_with_output(keys[0], targets)
-    cycle = self.cycle.init(
-      keys[1], images, features, jnp.eye(2), jnp.ones(2, bool), train=False
-    )
-    params = {'label': label['params'], 'cycle': cycle['params']}
-    if self.discriminators is not None:
-      judge = self.discriminators.init(keys[2], codes, codes)
-      params['discriminators'] = judge['params']
-    return params
+
+    @jax.jit  # else a hundred small programs are compiled
+    def draw(key: jax.Array) -> PyTree:
+      keys = jax.random.split(key, 3)
+      (features, codes), label = self.label.init_with_output(keys[0], targets)
+      cycle = self.cycle.init(
+        keys[1], images, features, jnp.eye(2), jnp.ones(2, bool), train=False
+      )
+      params = {'label': label['params'], 'cycle': cycle['params']}
+      if self.discriminators is not None:
+        judge = self.discriminators.init(keys[2], codes, codes)
+        params['discriminators'] = judge['params']
+      return params
+
+    return draw(key)
 
   def codes(
     self,
