@@ -167,7 +167,9 @@ def continuation_schedule(
   return beta
 
 
-def pack(codes: Int8[Array, '*batch bits']) -> UInt8[Array, '*batch bytes']:
+def pack(
+  codes: Int8[Array | np.ndarray, '*batch bits'],
+) -> UInt8[Array, '*batch bytes']:
   """Packs codes into bytes in `numpy.packbits` order, +1 as 1.
 
   Args:
@@ -184,7 +186,7 @@ def pack(codes: Int8[Array, '*batch bits']) -> UInt8[Array, '*batch bytes']:
 
 
 def unpack(
-  packed: UInt8[Array, '*batch bytes'], num_bits: int
+  packed: UInt8[Array | np.ndarray, '*batch bytes'], num_bits: int
 ) -> Int8[Array, '*batch bits']:
   """The inverse of `pack`.
 
@@ -208,7 +210,7 @@ def unpack(
 
 
 def pack_ids(
-  ids: UInt8[Array, '*batch subspaces'], bits_per_codebook: int
+  ids: UInt8[Array | np.ndarray, '*batch subspaces'], bits_per_codebook: int
 ) -> UInt8[Array, '*batch bytes']:
   """Packs the codes of a product quantiser, which are ids of codewords.
 
@@ -234,7 +236,7 @@ def pack_ids(
 
 
 def unpack_ids(
-  packed: UInt8[Array, '*batch bytes'],
+  packed: UInt8[Array | np.ndarray, '*batch bytes'],
   num_subspaces: int,
   bits_per_codebook: int,
 ) -> UInt8[Array, '*batch subspaces']:
@@ -265,7 +267,7 @@ def unpack_ids(
   return jnp.packbits(jnp.pad(bits, spare), axis=-1)[..., 0]
 
 
-def _check_bytes(packed: jax.Array, num_bits: int) -> None:
+def _check_bytes(packed: jax.Array | np.ndarray, num_bits: int) -> None:
   if packed.shape[-1] != -(-num_bits // 8):
     raise ValueError(
       f'{num_bits} bits are {-(-num_bits // 8)} bytes a row, got '

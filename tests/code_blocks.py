@@ -95,6 +95,7 @@ def mistake(command: list[str]) -> str | None:
   No command is run. `python -m` gets as far as its flags: in a process of its
   own, for a process has one set of flags.
   """
+  command = [command[0].removeprefix('.venv/bin/'), *command[1:]]
   match command:
     case ['make', *words]:
       targets = re.findall(r'^([\w-]+):', _read('Makefile'), re.MULTILINE)
@@ -114,6 +115,12 @@ def mistake(command: list[str]) -> str | None:
         *extras['optional-dependencies'],
       }
       return f'no extras of jaxhash: {sorted(wrong)}' if wrong else None
+    case ['python', '-m', 'pytest', *words]:
+      paths = [word for word in words if word.startswith('tests')]
+      wrong = [path for path in paths if not (ROOT / path).exists()]
+      return f'no such tests: {wrong}' if wrong else None
+    case ['ruff', 'format' | 'check', '.']:
+      return None
     case ['python', '-m', module, *arguments]:
       return _wrong_flags(module, arguments)
     case ['cd', _] | ['git', 'clone', _]:
@@ -170,4 +177,5 @@ def _check_settings(name: str) -> None:
   values = command_line.plain(flags.FLAGS['config'].value)
   training.check_config(values)
   for block, (package, kind) in NAMED.items():
-    lookup.find(values[block]['name'], package=package, kind=kind)
+    if ':' not in values[block]['name']:  # else it is the reader's own
+      lookup.find(values[block]['name'], package=package, kind=kind)
