@@ -61,8 +61,7 @@ PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
   'pictures',
   True,
-  'Draw the precision-recall curve, the training curves, the distances of the '
-  'codewords, and a gallery.',
+  'Write report.html, and its pictures as files of their own.',
 )
 
 
@@ -111,6 +110,7 @@ def main() -> None:
     workdir,
     notes=notes,
     pictures=PICTURES.value,
+    progress=PROGRESS.value,
   )
   print(training.results_table(results))
 

@@ -14,7 +14,8 @@ takes another method, encoder, data set or protocol, with other arguments:
       --set=encoder.name=mlp --set='encoder.hidden=[256]'
 
 The folder gets config.json, checkpoints/, metrics.jsonl (losses and val mAP),
-results.json (all scores), pictures and more. The scores are printed.
+results.json (all scores), report.html (one file, for a browser), pictures and
+more. The scores are printed.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ PROGRESS = flags.DEFINE_bool('progress', True, 'Show progress bars.')
 PICTURES = flags.DEFINE_bool(
   'pictures',
   True,
-  'Draw the precision-recall curve, the training curves, the distances of the '
-  'codewords, and a gallery.',
+  'Write report.html, and its pictures as files of their own.',
 )
 
 
@@ -66,10 +66,16 @@ def main() -> None:
     say=command_line.say,
   )
   results = training.write_report(
-    experiment, state, encode, workdir, pictures=PICTURES.value
+    experiment,
+    state,
+    encode,
+    workdir,
+    pictures=PICTURES.value,
+    progress=PROGRESS.value,
   )
   print(training.results_table(results))
-  print(f'{time.monotonic() - start:.1f} s; see {workdir}')
+  seen = workdir / 'report.html' if PICTURES.value else workdir
+  print(f'{time.monotonic() - start:.1f} s; see {seen}')
 
 
 if __name__ == '__main__':

@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tqdm import tqdm
+
 from jaxhash.training import logs
 from jaxhash.training import workdir as files
 from jaxhash.training._gallery import draw_gallery, galleries_of, has_images
@@ -46,6 +48,7 @@ def write_report(
   *,
   notes: Mapping[str, Any] | None = None,
   pictures: bool = True,
+  progress: bool = False,
 ) -> dict[str, Any]:
   """Evaluates a state and writes all that a reader wants to see of it.
 
@@ -65,6 +68,7 @@ def write_report(
     notes: what else is not as in the run's config; plain values for the
       results.
     pictures: whether to draw, and to write the report.
+    progress: whether to show a progress bar.
 
   Returns:
     The results, as in results.json.
@@ -78,7 +82,7 @@ def write_report(
   folder, records = _of_seed(experiment.config['seed'], workdir)
   files.write_json(folder / name, results)
   if pictures and name == RESULTS:
-    _draw(experiment, ranker, results, records, folder)
+    _draw(experiment, ranker, results, records, folder, progress)
   return results
 
 
@@ -145,9 +149,12 @@ def _draw(
   results: dict[str, Any],
   records: Sequence[Mapping[str, Any]],
   folder: pathlib.Path,
+  progress: bool,
 ) -> None:
   drawn = list(pictures_of(experiment, ranker, results, records))
-  for picture in drawn:
+  for picture in tqdm(
+    drawn, 'report', unit='picture', leave=False, disable=not progress
+  ):
     with files.replacing(folder / f'{picture.name}.png') as part:
       picture.draw(part)
   some, worst = galleries_of(experiment, ranker)
