@@ -76,7 +76,7 @@ def test_a_wrong_setting_suggests_what_is_near():
   with pytest.raises(flags.Error) as error:
     config_errors.explain(['--config=experiments/configs/csq.py:digit'], '')
   assert command_line.one_line(error.value).startswith(
-    "unknown setting 'digit' (did you mean 'digits'?); known: digits, cifar10_"
+    "unknown setting 'digit' (did you mean 'digits'?); known: digits,"
   )
 
 

@@ -113,7 +113,7 @@ def test_examples_can_be_given_as_they_are(helps):
     ('--config.optimizer.learning_rate=x', 'must be a number, got'),
     (
       '--config=experiments/configs/csq.py:digit',
-      "setting 'digit' (did you mean 'digits'?); known: digits, cifar10_",
+      "setting 'digit' (did you mean 'digits'?); known: digits,",
     ),
     ('--config=jaxhash/lookup.py', "has no attribute 'get_config'"),
   ],
