@@ -1,4 +1,4 @@
-"""What SHREWD's divergence does to the codes: binary values, even bits.
+"""What the divergence of SHREWD (reconstruction) does to the codes.
 
   python -m benchmarks.shrewd_divergence \\
       --runs='with=runs/table/runs/shrewd_weak/32/seeds-0-1-2-3-4' \\
@@ -10,11 +10,11 @@ on runs of this table:
       --config=experiments/configs/benchmark.py:tiny_imagenet_pairs \\
       --methods=shrewd_weak,shrewd_weak_no_kl
 
-For each finished run, before training and after it, of the database rows that
-trained nothing: the share of the values z = sigmoid(logits) within .1 of 0 or
-1, and the mean over bits of the absolute mean of the binary codes, 0 if every
-bit is +1 as often as -1. Prints means over the seeds of a run, with the
-range.
+It is to make values binary and bits even. For each finished run, before
+training and after it, of the database rows that trained nothing: the share of
+the values z = sigmoid(logits) within .1 of 0 or 1, and the mean over bits of
+the absolute mean of the binary codes, 0 if every bit is +1 as often as -1.
+Prints means over the seeds of a run, with the range.
 """
 
 from __future__ import annotations

@@ -59,9 +59,10 @@ def main() -> None:
   path = pathlib.Path(TAXONOMY.value)
   tree = command_line.prepare(lambda: taxonomy.read_taxonomy(path))
   of_tree = taxonomy.distances(tree)
-  matrices = {
-    title: _matrix(folder, tree.classes) for title, folder in folders.items()
-  }
+  matrices = {}
+  for title, folder in folders.items():
+    name, matrix = _named_matrix(title, folder, tree.classes)
+    matrices[name] = matrix
   groups = plots.leaf_groups(tree, GROUPS.value)
   order = np.concatenate([classes for _, classes in groups])
   shown = {'distance in the tree': of_tree}
@@ -82,19 +83,27 @@ def main() -> None:
   print(OUTPUT.value)
 
 
-def _matrix(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
-  """Mean distances between the classes of a run."""
+def _named_matrix(
+  title: str, folder: pathlib.Path, classes: tuple[str, ...]
+) -> tuple[str, np.ndarray]:
+  """Mean distances between the classes of a run, under a title.
+
+  That of a reconstruction says so.
+  """
   seed = finished.chosen_seed(folder, SEED.value)
   experiment, state = finished.finished_run(folder, seed)
   finished.check_classes(experiment, classes, folder)
   dataset = experiment.dataset
   rows = finished.unseen_rows(experiment)
   codes = training.RowEncoder(experiment)(state, rows).codes
-  return command_line.prepare(
+  matrix = command_line.prepare(
     lambda: metrics.class_distances(
       codes, dataset.labels[rows], dataset.num_classes
     )
   )
+  if experiment.method.reconstruction and 'reconstruction' not in title:
+    title = f'{title} (reconstruction)'
+  return title, matrix
 
 
 if __name__ == '__main__':

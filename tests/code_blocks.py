@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import io
 import os
 import pathlib
@@ -165,17 +166,42 @@ def _exists(module: str) -> bool:
 
 
 def _check_settings(name: str) -> None:
-  """Applies `--set` to a run's config, and checks the names that come of it."""
+  """Applies `--set` to the configs, and checks what comes of it."""
   from absl import flags
 
-  if name != 'experiments.train':
-    return
-  from experiments import command_line
-  from jaxhash import lookup, training
+  from experiments import command_line, table_config
+  from jaxhash import training
+
+  if name == 'experiments.train':
+    values = command_line.plain(flags.FLAGS['config'].value)
+    training.check_config(values)
+    _check_arguments(values)
+  elif name == 'experiments.benchmark':
+    table = table_config.read_table(flags.FLAGS['config'].value)
+    wrong = set(flags.FLAGS['methods'].value) - {*table['methods'], 'NAME'}
+    if wrong:
+      raise ValueError(f'the table has no rows {sorted(wrong)}')
+    for values in table['methods'].values():
+      _check_arguments(values)
+
+
+def _check_arguments(values: dict) -> None:
+  """The names of a run's config are there, and get all that they need."""
+  from jaxhash import lookup
   from jaxhash.training.config import NAMED
 
-  values = command_line.plain(flags.FLAGS['config'].value)
-  training.check_config(values)
   for block, (package, kind) in NAMED.items():
-    if ':' not in values[block]['name']:  # else it is the reader's own
-      lookup.find(values[block]['name'], package=package, kind=kind)
+    name = values[block]['name']
+    if ':' in name:  # the reader's own
+      continue
+    function = lookup.find(name, package=package, kind=kind)
+    given = set(values[block]) | {'num_bits'}  # that of a table's column
+    wanted = inspect.signature(function).parameters.values()
+    missing = [
+      p.name
+      for p in wanted
+      if p.kind is p.KEYWORD_ONLY and p.default is p.empty
+      if p.name not in given
+    ]
+    if missing:
+      raise ValueError(f'{kind} {name!r} needs {", ".join(missing)}')

@@ -7,13 +7,13 @@ What each setting scored at 32 bits on two cores, mean and 95% interval over
 seeds 0 to 4, with --arrays=FOLDER:
 
   digits                  not measured
-  cifar10_features        mAP@ALL .785 +- .004
-  tiny_imagenet_features  mAP@ALL .276 +- .004, mAHP@250 .689
+  cifar10_features        mAP@ALL .785 +- .003
+  tiny_imagenet_features  mAP@ALL .275 +- .005, mAHP@250 .689
   coco18_features         not measured
   cifar10                 not measured: wants a GPU
 
 Without a classifier, `--config.method.classification_weight=0`:
-tiny_imagenet_features mAP@ALL .170 +- .003, mAHP@250 .714. Without a class
+tiny_imagenet_features mAP@ALL .173 +- .002, mAHP@250 .713. Without a class
 tree, on CIFAR-10 and the digits, two classes are alike or they are not.
 
 The paper's scores are on top of jaxhash/methods/shrewd.py.

@@ -15,14 +15,9 @@ from jaxhash.plots.charts import (
   pr_curve,
   training_curves,
 )
-from jaxhash.plots.codes import (
-  MOST_NAMED,
-  bit_health,
-  code_map,
-  pair_distances,
-  tsne,
-)
+from jaxhash.plots.codes import bit_health, pair_distances
 from jaxhash.plots.galleries import gallery
+from jaxhash.plots.maps import MOST_NAMED, code_map, tsne
 from jaxhash.plots.orders import alike_order, leaf_groups
 
 __all__ = [

@@ -82,14 +82,15 @@ def _gallery(
   query: np.ndarray,
   precision: np.ndarray,
 ) -> Gallery:
-  database = np.setdiff1d(experiment.split.database, query)
-  distances, rows = ranker.nearest(
-    query, database, min(NEIGHBOURS, len(database))
-  )
-  correct = [
-    ranker.relevant(query[i : i + 1], rows[i])[0] for i in range(len(query))
-  ]
-  return Gallery(query, precision, rows, distances, np.array(correct))
+  distances, rows, correct = [], [], []
+  for row in query[:, None]:
+    others = np.setdiff1d(experiment.split.database, row)
+    count = min(NEIGHBOURS, len(experiment.split.database) - 1)
+    near, found = ranker.nearest(row, others, count)
+    distances.append(near[0])
+    rows.append(found[0])
+    correct.append(ranker.relevant(row, found[0])[0])
+  return Gallery(query, precision, *map(np.stack, (rows, distances, correct)))
 
 
 def has_images(dataset: Dataset) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxhash.data.types import Dataset
 from jaxhash.training._gallery import Gallery, class_names_of, has_images
-from jaxhash.training._pictures import Picture
+from jaxhash.training._pictures import Picture, method_name
 from jaxhash.training.experiment import Experiment
 
 __all__ = ['render_page']
@@ -64,6 +64,9 @@ def render_page(
   first, split = results['query_database'], experiment.split
   facts = {
     'bits': first.get('num_bits', results['method'].get('num_bits')),
+    'ranked by': 'Hamming distance'
+    if 'num_bits' in first
+    else "the method's own distance",
     'data set': experiment.dataset.name,
     'encoder': results['encoder']['name'],
     'seed': results['seed'],
@@ -89,7 +92,7 @@ def render_page(
       )
     )
   return template.render(
-    method=results['method']['name'],
+    method=method_name(results),
     reconstruction=results['reconstruction'],
     score=first['mAP'],
     protocol=first['protocol'],

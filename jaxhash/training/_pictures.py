@@ -13,7 +13,7 @@ from jaxhash import metrics, plots, search
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.ranking import Ranker
 
-__all__ = ['Picture', 'pictures_of']
+__all__ = ['Picture', 'method_name', 'pictures_of']
 
 MAP_ROWS = 1000
 DISTANCE_QUERIES = 256  # where distances are no integers to be counted
@@ -55,7 +55,7 @@ def pictures_of(
   Yields:
     The pictures, in the order in which people want to see them.
   """
-  yield _pr_curve(experiment, results)
+  yield _pr_curve(results)
   if records:
     yield _training_curves(records)
   yield _pair_distances(experiment, ranker)
@@ -65,10 +65,16 @@ def pictures_of(
   yield from _code_map(experiment, ranker)
 
 
-def _pr_curve(experiment: Experiment, results: Mapping[str, Any]) -> Picture:
+def method_name(results: Mapping[str, Any]) -> str:
+  """The name of a run's method; that of a reconstruction says so."""
+  name = results['method']['name']
+  return f'{name} (reconstruction)' if results['reconstruction'] else name
+
+
+def _pr_curve(results: Mapping[str, Any]) -> Picture:
   scores = results['query_database']
   curve = scores['pr_curve']
-  name = f'{experiment.config["method"]["name"]}, mAP {scores["mAP"]:.3f}'
+  name = f'{method_name(results)}, mAP {scores["mAP"]:.3f}'
   points = (
     'a point for each Hamming distance'
     if 'distance' in curve
@@ -86,11 +92,13 @@ def _pr_curve(experiment: Experiment, results: Mapping[str, Any]) -> Picture:
 
 
 def _training_curves(records: Sequence[Mapping[str, Any]]) -> Picture:
+  caption = 'Every logged number against the step.'
+  if any('val/mAP' in record for record in records):
+    caption += ' val/mAP is of held-out rows, by which settings may be chosen.'
   return Picture(
     'training_curves',
     'Training',
-    'Every logged number against the step; val/mAP is of held-out rows, by '
-    'which settings may be chosen.',
+    caption,
     lambda path: plots.training_curves(records, path),
     lambda path: plots.training_curves(records, path, columns=1),
   )

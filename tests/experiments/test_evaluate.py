@@ -47,6 +47,9 @@ def test_each_seed_of_a_group(group, capsys):
     expected = training.results_of(experiment, state, encode)
     assert scores_of(saved) == scores_of(json.loads(json.dumps(expected)))
     assert (folder / f'seed{seed}' / 'training_curves.png').exists()
+    assert (
+      f'<dd>{seed}</dd>' in (folder / f'seed{seed}' / 'report.html').read_text()
+    )
   assert not (folder / 'results.json').exists()
   with pytest.raises(SystemExit):
     run(folder)

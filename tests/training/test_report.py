@@ -32,11 +32,16 @@ class Links(html.parser.HTMLParser):
     self.text += data
 
 
-def built(*, images=True, method=None, names=NAMES):
+def built(*, images=True, method=None, names=NAMES, multi_label=False):
   """An experiment of three classes that does not train, and its ranker."""
   config = training.default_config().to_dict()
   config['dataset'] = (
-    {'name': 'shapes', 'num_per_class': 20, 'size': 8}
+    {
+      'name': 'shapes',
+      'num_per_class': 20,
+      'size': 8,
+      'multi_label': multi_label,
+    }
     if images
     else {'name': 'clusters', 'num_classes': 3, 'num_features': 8}
   )
@@ -90,9 +95,18 @@ def test_a_report_needs_no_other_file_and_no_network(tmp_path, images):
     results['split_digest'],
     scores['protocol_digest'],
     '"num_train": 8',
+    'Precision and recall',
+    'Distances of relevant and other pairs',
+    'Balance and correlation of bits',
+    'Distances of codewords',
+    'Map of codes',
+    'Queries and their nearest',
     'Worst queries',
+    'Protocol and versions',
+    'ranked by Hamming distance',
   ):
-    assert said in links.text
+    assert said in ' '.join(links.text.split())
+  assert links.tags.count('source') == 1  # the bits; there was no training
   # Pictures are whole images.
   for link in links.links:
     kind, content = re.fullmatch(
@@ -104,6 +118,57 @@ def test_a_report_needs_no_other_file_and_no_network(tmp_path, images):
   assert sum('image/png' in link for link in links.links) == (
     min(queries, 8) * 11 * 2
   )
+
+
+def test_a_trained_run_has_curves_for_wide_and_narrow_screens(tmp_path):
+  experiment = built()
+  training.train(experiment, tmp_path)
+  state = training.restore(experiment, tmp_path)
+  training.write_report(
+    experiment, state, training.RowEncoder(experiment), tmp_path
+  )
+  text = (tmp_path / 'report.html').read_text()
+  links = Links()
+  links.feed(text)
+  assert 'Every logged number against the step.' in links.text
+  assert 'val/mAP' not in links.text  # there are no val rows
+  assert links.tags.count('source') == 2
+  wide = [link for link in links.links if 'svg' in link]
+  assert len(set(wide)) == len(wide)
+  assert text.count('@media (max-width: 600px)') == 1
+  assert text.count('media="(max-width: 600px)"') == 2
+  assert '@media print' in text
+
+
+def test_a_report_of_several_labels_a_row(tmp_path):
+  experiment = built(multi_label=True)
+  _, links = report(experiment, tmp_path)
+  text = ' '.join(links.text.split())
+  assert 'the rarest of their labels' in text
+  names = experiment.dataset.class_names
+  query = experiment.split.query[0]
+  labels = np.flatnonzero(experiment.dataset.labels[query])
+  assert ', '.join(names[i] for i in labels) in text
+
+
+def test_a_report_of_a_method_with_its_own_distance(tmp_path):
+  method = {
+    'name': 'deepquan',
+    'num_bits': 8,
+    'bits_per_codebook': 4,
+    'width': 8,
+    'num_neighbors': 3,
+    'hidden': 16,
+  }
+  experiment = built(images=False)
+  config = {**experiment.config, 'method': method}
+  experiment = training.prepare(config, tmp_path)
+  _, links = report(experiment, tmp_path)
+  text = ' '.join(links.text.split())
+  assert 'deepquan (reconstruction): mAP' in text
+  assert "ranked by the method's own distance" in text
+  assert 'Map of codes' in text
+  assert 'Balance and correlation' not in text  # ids of codewords are no bits
 
 
 def test_names_are_text_in_a_report(tmp_path):
