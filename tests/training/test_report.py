@@ -28,6 +28,9 @@ class Links(html.parser.HTMLParser):
     given = dict(attrs)
     self.links += [given[k] for k in ('src', 'href', 'srcset') if k in given]
 
+  def handle_endtag(self, tag):
+    self.text += ' ' * (tag in ('dt', 'dd', 'h2', 'td', 'th'))
+
   def handle_data(self, data):
     self.text += data
 
@@ -46,6 +49,12 @@ def built(*, images=True, method=None, names=NAMES, multi_label=False):
     else {'name': 'clusters', 'num_classes': 3, 'num_features': 8}
   )
   config['protocol'] = {'name': 'per_class', 'num_query': 4, 'num_train': 8}
+  if multi_label:
+    config['protocol'] = {
+      'name': 'random_rows',
+      'num_query': 6,
+      'num_train': 24,
+    }
   config['encoder'] = (
     {'name': 'cnn', 'channels': [4], 'hidden': 8}
     if images
