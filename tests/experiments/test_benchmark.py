@@ -146,7 +146,7 @@ def test_a_score_that_no_cell_has(tmp_path):
 def test_a_score_that_no_method_has(tmp_path):
   score = '--config.scores.x=transductive.mAP'
   done = run(tmp_path, '--config.bits=(4,)', '--methods=lsh', score)
-  assert done.returncode == 1
+  assert done.returncode == 0  # other methods, or splits, may have it
   assert '| lsh |' in done.stdout
   assert "no cell has the score 'x', transductive.mAP" in done.stderr
 
