@@ -57,5 +57,5 @@ def test_order_of_ties():
     [[0, 1, 0, 2]],
   )
   assert metrics.order_ties(counts, 'expected') is counts
-  with pytest.raises(ValueError, match="got 'database_order'"):
+  with pytest.raises(ValueError, match="unknown ties 'database_order'"):
     metrics.order_ties(counts, 'database_order')
