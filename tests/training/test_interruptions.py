@@ -64,7 +64,9 @@ def start(workdir, *, code=None, config=CONFIG, devices=1, limit=None):
     cwd=ROOT,
     env={
       **os.environ,
-      'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+      'XLA_FLAGS': os.environ['XLA_FLAGS'].replace(
+        'device_count=4', f'device_count={devices}'
+      ),
       'JAX_PLATFORMS': 'cpu',
       # A limit of the size of files would tear those of the cache, too.
       'JAX_ENABLE_COMPILATION_CACHE': str(limit is None),
