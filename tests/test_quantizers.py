@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxhash import quantizers, search
+from jaxhash.quantizers import _assignment
 from tests.oracles import shallow as oracle
 
 
@@ -41,7 +42,7 @@ def test_golden():
 def test_a_step_matches_loops_in_one_block_and_in_many(table, monkeypatch):
   vectors, jit = _vectors(), jax.jit(quantizers.assign.__wrapped__)
   codebooks = _codebooks(vectors)
-  monkeypatch.setattr(quantizers, 'TABLE', table)
+  monkeypatch.setattr(_assignment, 'TABLE', table)
   found = jit(codebooks, vectors)
   exact = np.asarray(vectors, float), np.asarray(codebooks, float)
   ids, errors = oracle.nearest(*exact)
@@ -193,7 +194,7 @@ def test_sums_by_product_and_by_scatter_agree():
   rows = jax.random.normal(jax.random.key(0), (50, 3))
   ids = jnp.arange(50, dtype=jnp.int32) % 4
   np.testing.assert_allclose(
-    quantizers._sum_by_id(rows, ids, num_ids=5),
+    _assignment._sum_by_id(rows, ids, num_ids=5),
     jax.ops.segment_sum(rows, ids, 5),
     atol=1e-5,
   )
