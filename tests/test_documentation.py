@@ -103,9 +103,11 @@ def write(folder, changes):
 
 
 def build(folder):
-  command = [sys.executable, '-m', 'sphinx', '-W', '--keep-going', '--nitpicky']
+  # CI=true in the environment alone asks Sphinx for colours.
+  sphinx = [sys.executable, '-m', 'sphinx', '--no-color']
+  strictly = ['-W', '--keep-going', '--nitpicky']
   return subprocess.run(
-    [*command, str(folder), str(folder / 'pages')],
+    [*sphinx, *strictly, str(folder), str(folder / 'pages')],
     capture_output=True,
     text=True,
     cwd=ROOT,
