@@ -34,10 +34,10 @@ lint: setup
 	$(BIN)/mypy
 
 test: lint
-	XLA_FLAGS="$(call known,$(QUICK))" $(BIN)/python -m pytest -n 2 -m "not slow"
+	XLA_FLAGS="$(call known,$(QUICK))" $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 colabs: setup
 	$(BIN)/python -m colabs.build --repository=$(REPOSITORY)

@@ -82,10 +82,14 @@ def assert_bitwise_equal(a, b):
   )
 
 
-def assert_resumes(build, folder, *, stop_at):
+def assert_resumes(experiment, anew, folder, *, stop_at):
   """A run that is stopped before a step goes on with the same bits.
 
-  It is started again as by another process: everything is built anew.
+  Args:
+    experiment: what is trained, whole and in parts.
+    anew: the same, built again as by another process: it trains the last part.
+    folder: of the runs.
+    stop_at: the step that is not taken at first.
 
   Returns:
     The last state and what was logged, as records.
@@ -99,13 +103,13 @@ def assert_resumes(build, folder, *, stop_at):
 
     return step
 
-  whole = training.train(build(), folder / 'whole')
+  whole = training.train(experiment, folder / 'whole')
   with pytest.MonkeyPatch.context() as patch:
     compiled = tasks.compile_step
     patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
     with pytest.raises(KeyboardInterrupt):
-      training.train(build(), folder / 'parts')
-  parts = training.train(build(), folder / 'parts')
+      training.train(experiment, folder / 'parts')
+  parts = training.train(anew, folder / 'parts')
   assert_bitwise_equal(whole, parts)
   lines = [
     (folder / run / 'metrics.jsonl').read_text() for run in ('whole', 'parts')

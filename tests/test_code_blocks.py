@@ -6,29 +6,18 @@ CONTRIBUTING.md stands alone. Those of a page in docs/ are run in their order,
 and share their names.
 
 Commands of `bash` blocks are parsed: the module is there, has such flags, and
-can read their values; a target is one of the Makefile's. Those that take any
-folder of arrays are run as well, where slow tests are. Words in capitals stand
-for what the reader has.
+can read their values; a target is one of the Makefile's. `test_shell_blocks.py`
+runs them. Words in capitals stand for what the reader has.
 """
 
 import contextlib
 import io
-import multiprocessing
 import re
-import subprocess
-import sys
 
-import numpy as np
 import pytest
 
-from tests.code_blocks import (
-  ROOT,
-  blocks,
-  commands,
-  mistake,
-  pages,
-  read_blocks,
-)
+from tests import processes
+from tests.code_blocks import blocks, commands, mistake, pages, read_blocks
 
 KNOWN = re.compile(r'python|bash|text|\{[\w-]+\}.*')
 BLOCKS = [block for page in pages() for block in blocks(page)]
@@ -63,9 +52,7 @@ def test_python_prints_what_is_written_below_it(name, tmp_path, monkeypatch):
 @pytest.fixture(scope='module')
 def fresh_process():
   """Calls a function in a process that has no flags yet."""
-  context = multiprocessing.get_context('forkserver')
-  context.set_forkserver_preload(['jaxhash.training', 'ml_collections'])
-  with context.Pool(1, maxtasksperchild=1) as pool:
+  with processes.CONTEXT.Pool(1, maxtasksperchild=1) as pool:
     yield pool.apply
 
 
@@ -83,54 +70,6 @@ def test_shell_commands_are_there_and_take_these_flags(fresh_process):
     if (message := fresh_process(mistake, (command,)))
   ]
   assert not wrong
-
-
-@pytest.mark.slow
-def test_commands_for_data_of_ones_own_run(tmp_path):
-  """Those that take any folder of arrays, for one epoch and one seed."""
-  rng = np.random.default_rng(0)
-  folders = {'inputs': tmp_path / 'features', 'images': tmp_path / 'images'}
-  labels = np.repeat(np.arange(10), 140).astype(np.int32)
-  arrays = {
-    'inputs': rng.normal(labels[:, None], 1, (len(labels), 16)),
-    'images': rng.integers(0, 256, (len(labels), 8, 8, 3)),
-  }
-  for kind, folder in folders.items():
-    folder.mkdir()
-    dtype = np.float32 if kind == 'inputs' else np.uint8
-    np.save(folder / 'inputs.npy', arrays[kind].astype(dtype))
-    np.save(folder / 'labels.npy', labels)
-  run = []
-  for block in BLOCKS:
-    if block.language != 'bash':
-      continue
-    for command in commands(block.text):
-      if '--set=protocol.name=per_class' not in command:
-        continue
-      _, _, module, *given = command
-      folder = folders['images' if 'resnet' in ' '.join(given) else 'inputs']
-      given = [
-        word.replace('FOLDER', str(folder)).replace('=runs/', f'={tmp_path}/')
-        for word in given
-      ]
-      more = ['--set=epochs=1', '--noprogress']
-      if module == 'experiments.benchmark':
-        more.append('--config.seeds=1')
-      done = subprocess.run(
-        [sys.executable, '-m', module, *given, *more],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-      )
-      assert done.returncode == 0, (command, done.stderr)
-      assert 'mAP' in done.stdout
-      run.append(block.page)
-  assert sorted(set(run)) == [
-    'README.md',
-    'docs/guides/choose_a_method.md',
-    'docs/guides/your_own_features.md',
-  ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The suite that every method passes, the toy methods first of all."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -47,7 +49,7 @@ METHODS = sorted(
 )
 
 
-def toy_experiment(name, *, devices=4, seed=0):
+def build(name, *, devices=4, seed=0):
   toy = name in toy_methods.__all__
   config = {
     'adsh': ROUNDS,
@@ -87,11 +89,17 @@ def toy_experiment(name, *, devices=4, seed=0):
   )
 
 
+toy_experiment = functools.cache(build)  # tests of a method share them
+
+
 @pytest.mark.parametrize('name', METHODS)
 def test_trains_resumes_and_is_evaluated(name, tmp_path):
   experiment = toy_experiment(name)
   whole, records = assert_resumes(
-    lambda: toy_experiment(name), tmp_path, stop_at=experiment.num_steps // 2
+    experiment,
+    build(name),
+    tmp_path,
+    stop_at=experiment.num_steps // 2,
   )
   if name == 'random_reference':  # a fresh one each step
     drawn = [r['reference'] for r in records if 'reference' in r]

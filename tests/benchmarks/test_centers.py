@@ -1,10 +1,5 @@
 """The benchmarks of centers and seeds: both sides do the same work."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import jax
 import numpy as np
 import pytest
@@ -12,8 +7,7 @@ import pytest
 from benchmarks import center_search
 from benchmarks.center_search import Counts, Setting
 from jaxhash.codewords import separated
-
-ROOT = pathlib.Path(__file__).parents[2]
+from tests import processes
 
 
 @pytest.fixture(scope='module')
@@ -45,14 +39,7 @@ def test_both_anneal_to_about_the_same_loss(setting):
 
 
 def run(name, *arguments):
-  return subprocess.run(
-    [sys.executable, '-m', f'benchmarks.{name}', *arguments],
-    cwd=ROOT,
-    env={**os.environ, 'XLA_FLAGS': ''},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  return processes.run(f'benchmarks.{name}', *arguments)
 
 
 def test_quality_of_centers(tmp_path):

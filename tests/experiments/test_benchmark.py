@@ -1,20 +1,14 @@
 """Tables over seeds, and cells that are never run twice."""
 
 import json
-import os
-import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from jaxhash.training import workdir
-
-ROOT = pathlib.Path(__file__).parents[2]
-
+from tests import processes
 
 # Kills the process as the nth file is about to take its place, or has taken it.
 KILLED = """
@@ -34,28 +28,12 @@ from experiments import benchmark, command_line
 command_line.run(benchmark.main)
 """
 
-# As the tests compile, but without their four virtual devices.
-ONE_DEVICE = os.environ['XLA_FLAGS'].replace(
-  '--xla_force_host_platform_device_count=4', ''
-)
+TABLE = '--config=tests/configs/small_table.py'
 
 
-def run(workdir, *arguments, code=None, **environment):
-  return subprocess.run(
-    [
-      sys.executable,
-      *(['-c', code] if code else ['-m', 'experiments.benchmark']),
-      '--config=tests/configs/small_table.py',
-      f'--workdir={workdir}',
-      '--noprogress',
-      *arguments,
-    ],
-    cwd=ROOT,
-    env={**os.environ, 'XLA_FLAGS': ONE_DEVICE, **environment},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+def run(workdir, *arguments):
+  flags = (TABLE, f'--workdir={workdir}', '--noprogress', *arguments)
+  return processes.run('experiments.benchmark', *flags)
 
 
 def test_a_finished_cell_is_not_run_again(tmp_path):
@@ -211,10 +189,12 @@ def test_kill_9_at_any_file_gives_the_same_table(tmp_path):
   assert whole.returncode == 0, whole.stderr
   codes = []
   for i in range(12):
-    done = run(
-      tmp_path / 'parts',
+    done = processes.run_code(
+      KILLED,
+      TABLE,
+      f'--workdir={tmp_path / "parts"}',
+      '--noprogress',
       *arguments,
-      code=KILLED,
       WRITES=str(3 + 2 * i),
       WHEN=('before', 'after')[i % 2],
     )

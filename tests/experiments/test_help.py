@@ -1,15 +1,14 @@
 """What every command says of itself, and whether its examples are right."""
 
 import json
-import pathlib
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tests import processes
+from tests.processes import ROOT
+
 FOLDERS = ('benchmarks', 'colabs', 'experiments', 'jaxhash')
 FILES = {
   '.'.join(path.relative_to(ROOT).with_suffix('').parts): path
@@ -23,21 +22,8 @@ SHELL = re.compile(r'```bash\n(.*?)```', re.S)
 
 
 def run(commands):
-  done = subprocess.run(
-    [sys.executable, str(pathlib.Path(__file__).with_name('commands.py'))],
-    input=json.dumps(commands),
-    cwd=ROOT,
-    env={
-      'JAX_PLATFORMS': 'cpu',
-      'PYTHONPATH': str(ROOT),
-      'PYTHONWARNINGS': 'ignore',
-    },
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 0, done.stderr
-  return json.loads(done.stdout)
+  done = [processes.run(*command) for command in commands]
+  return [(d.returncode, d.stdout, d.stderr) for d in done]
 
 
 def commands_in(text):

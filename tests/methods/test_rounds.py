@@ -318,7 +318,7 @@ def test_trains_resumes_within_a_round_and_is_evaluated(name, tmp_path):
   assert experiment.info.rows_per_round == 16 < len(experiment.split.train)
   assert experiment.config['checkpoint_every'] % STEPS
   whole, records = assert_resumes(  # the last checkpoint is of step 6
-    lambda: run_of(name), tmp_path, stop_at=10
+    experiment, run_of(name), tmp_path, stop_at=10
   )
   assert sum('loss' in r for r in records) == experiment.num_steps
 

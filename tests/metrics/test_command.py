@@ -1,21 +1,15 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from jaxhash import metrics, taxonomy
+from tests import processes
 from tests.metrics import problems
 
 
 def run(*flags):
-  return subprocess.run(
-    [sys.executable, '-m', 'jaxhash.metrics', *flags],
-    check=False,
-    capture_output=True,
-    text=True,
-  )
+  return processes.run('jaxhash.metrics', *flags)
 
 
 @pytest.fixture

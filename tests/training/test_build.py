@@ -1,18 +1,13 @@
 """Bad input ends in one clear error before anything is compiled."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from jaxhash import training
+from tests import processes
 from tests.configs import small
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 def changed(**blocks):
@@ -115,14 +110,7 @@ def test_a_missing_data_set_says_where_it_looked(tmp_path):
 
 
 def run_train(*arguments, module='train'):
-  return subprocess.run(
-    [sys.executable, '-m', f'experiments.{module}', *arguments],
-    cwd=ROOT,
-    env={**os.environ, 'XLA_FLAGS': ''},
-    capture_output=True,
-    text=True,
-    check=False,
-  )
+  return processes.run(f'experiments.{module}', *arguments)
 
 
 def test_a_workdir_of_another_config_is_refused(tmp_path):

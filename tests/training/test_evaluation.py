@@ -2,10 +2,6 @@
 
 import importlib
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import chex
 import jax
@@ -17,10 +13,10 @@ from jaxhash import metrics, training
 from jaxhash.core import Outputs
 from jaxhash.training import encode as encode_module
 from jaxhash.training import tasks
+from tests import processes
 from tests.configs import small
 from tests.method_suite import experiment_of, run_steps
 
-ROOT = pathlib.Path(__file__).parents[2]
 METHOD = {'name': 'adalabelhash', 'num_bits': 8}
 
 
@@ -379,14 +375,9 @@ def test_evaluate_repeats_the_results_of_train(tmp_path):
   """Two processes, as a user would run them."""
 
   def run(module, *arguments):
-    return subprocess.run(
-      [sys.executable, '-m', f'experiments.{module}', *arguments],
-      cwd=ROOT,
-      env={**os.environ, 'XLA_FLAGS': ''},
-      capture_output=True,
-      text=True,
-      check=True,
-    ).stdout
+    done = processes.run(f'experiments.{module}', *arguments)
+    done.check_returncode()
+    return done.stdout
 
   workdir = f'--workdir={tmp_path}'
   flags = ['--noprogress', '--nopictures']
