@@ -86,8 +86,8 @@ def assert_resumes(experiment, anew, folder, *, stop_at):
   """A run that is stopped before a step goes on with the same bits.
 
   Args:
-    experiment: what is trained, whole and in parts.
-    anew: the same, built again as by another process: it trains the last part.
+    experiment: is trained as a whole.
+    anew: the same, built again as by another process; is trained in parts.
     folder: of the runs.
     stop_at: the step that is not taken at first.
 
@@ -108,7 +108,7 @@ def assert_resumes(experiment, anew, folder, *, stop_at):
     compiled = tasks.compile_step
     patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
     with pytest.raises(KeyboardInterrupt):
-      training.train(experiment, folder / 'parts')
+      training.train(anew, folder / 'parts')
   parts = training.train(anew, folder / 'parts')
   assert_bitwise_equal(whole, parts)
   lines = [

@@ -2,15 +2,14 @@
 
 In the order of a page and in one folder, as a reader runs them: what one
 command makes, the next one finds. One epoch, one seed, one row and one column
-of a table; `FOLDER` has as many rows and classes as the protocol of the command
-wants, and few features. The Makefile's targets and the installation are left to
-the runs of the Makefile.
+of a table. `FOLDER` has as many rows and classes as the command's protocol
+wants, and few features; `NAME` is a method that is there. The Makefile's
+targets and the installation are left to the runs of the Makefile.
 """
 
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -58,6 +57,7 @@ def write_features(folder, classes, train, test, views):
 
 
 def write_images(folder):
+  """Pictures of no sense, in ten classes."""
   rng = np.random.default_rng(0)
   folder.mkdir()
   labels = np.repeat(np.arange(10, dtype=np.int32), 140)
@@ -96,7 +96,7 @@ def reduced(module, arguments):
   """The same for one epoch, one seed, one row and one column of a table."""
   if module == 'experiments.train':
     return [*arguments, '--set=epochs=1', '--noprogress']
-  if module == 'experiments.benchmark' and '--help' not in arguments:
+  if module == 'experiments.benchmark':
     kept = [a for a in arguments if not a.startswith('--methods')]
     named = [a.partition('=')[2] for a in arguments if a not in kept]
     config = next((a for a in kept if a.startswith('--config=')), 'digits')
@@ -112,19 +112,20 @@ def first_row(config):
   return benchmark.TABLES[config.partition(':')[2] or 'digits']['methods'][0]
 
 
-@pytest.fixture(scope='module')
-def place(tmp_path_factory):
+@pytest.fixture
+def place(tmp_path):
   """A folder that holds the repository's commands, and the readers' data."""
-  folder = tmp_path_factory.mktemp('place')
   for package in ('experiments', 'jaxhash', 'benchmarks', 'colabs'):
-    (folder / package).symlink_to(ROOT / package)
+    (tmp_path / package).symlink_to(ROOT / package)
   for name, counts in LIKE.items():
-    write_features(folder / name, *counts)
-  write_images(folder / 'images')
-  write_taxonomy(folder / 'FILE')
-  np.save(folder / 'vectors.npy', np.random.default_rng(0).normal(size=(10, 5)))
-  write_codes(folder)
-  return folder
+    write_features(tmp_path / name, *counts)
+  write_images(tmp_path / 'images')
+  write_taxonomy(tmp_path / 'FILE')
+  np.save(
+    tmp_path / 'vectors.npy', np.random.default_rng(0).normal(size=(10, 5))
+  )
+  write_codes(tmp_path)
+  return tmp_path
 
 
 def run(command, place):
@@ -142,16 +143,16 @@ def run(command, place):
 
 @pytest.mark.parametrize('page', [name for name, found in RUN.items() if found])
 def test_the_commands_of_a_page_run(page, place):
-  shutil.rmtree(place / 'runs', ignore_errors=True)
   scripts = [b.text for b in BLOCKS[page] if b.language == 'python']
   if page.startswith('docs/') and scripts:  # they write what commands name
     run([sys.executable, '-c', '\n'.join(scripts)], place)
-  for _, (_, _, module, *arguments) in RUN[page]:
-    if module == 'pytest':
+  for _, (_, _, module, *words) in RUN[page]:
+    if module == 'pytest' or '--help' in words:
       continue
+    arguments = [word.replace('NAME', 'csq') for word in words]
+    folder = data_of([module, *arguments])
     given = [
-      word.replace('FOLDER', data_of([module, *arguments]))
-      for word in reduced(module, arguments)
+      word.replace('FOLDER', folder) for word in reduced(module, arguments)
     ]
     printed = run([sys.executable, '-m', module, *given], place)
     assert 'mAP' in printed, (module, given)

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import NamedSharding, PartitionSpec
 
 from jaxhash import lookup, methods, training
 from jaxhash.core import Outputs
@@ -94,9 +93,13 @@ toy_experiment = functools.cache(build)  # tests of a method share them
 
 @pytest.mark.parametrize('name', METHODS)
 def test_trains_resumes_and_is_evaluated(name, tmp_path):
+  """With one compilation for all steps, rounds and evaluations of a run."""
+  chex.clear_trace_counter()
   experiment = toy_experiment(name)
+  method = experiment.method
+  once = method._replace(loss=chex.assert_max_traces(method.loss, n=1))
   whole, records = assert_resumes(
-    experiment,
+    experiment._replace(method=once),
     build(name),
     tmp_path,
     stop_at=experiment.num_steps // 2,
@@ -114,31 +117,8 @@ def test_trains_resumes_and_is_evaluated(name, tmp_path):
     experiment, training.initial_state(experiment), encode
   )
   assert results['query_database']['mAP'] > fresh['query_database']['mAP']
-  method = experiment.method
   assert ('transductive' in results) == (method.bank is not None)
   assert ('symmetric' in results) == (method.symmetric_distance is not None)
-
-
-@pytest.mark.parametrize('name', METHODS)
-def test_compiles_once(name):
-  chex.clear_trace_counter()
-  experiment = toy_experiment(name)
-  traced = chex.assert_max_traces(
-    training.make_train_step(
-      experiment.method,
-      experiment.encoder,
-      experiment.optimizer,
-      experiment.pipeline.prepare,
-      steps_per_round=experiment.pipeline.steps_per_round,
-    ),
-    n=1,
-  )
-  step = jax.jit(
-    traced,
-    donate_argnums=0,
-    out_shardings=NamedSharding(experiment.mesh, PartitionSpec()),
-  )
-  run_steps(experiment, 3, step=step)
 
 
 @pytest.mark.parametrize('name', METHODS)

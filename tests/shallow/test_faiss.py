@@ -22,7 +22,10 @@ def _clusters():
   return np.split(rows.astype(np.float32), [6000])
 
 
-@pytest.fixture(scope='module', params=['clusters', 'cifar10'])
+@pytest.fixture(
+  scope='module',
+  params=['clusters', pytest.param('cifar10', marks=pytest.mark.slow)],
+)
 def rows(request):
   """Train rows and queries."""
   if request.param == 'clusters':
