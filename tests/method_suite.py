@@ -95,21 +95,20 @@ def assert_resumes(experiment, anew, folder, *, stop_at):
     The last state and what was logged, as records.
   """
 
-  def stop_early(step_fn):
-    def step(state, data, batch):
-      if int(state.step) == stop_at:
-        raise KeyboardInterrupt
-      return step_fn(state, data, batch)
+  step = tasks.compile_step(anew)  # of both parts
 
-    return step
+  def stopping(state, data, batch):
+    if int(state.step) == stop_at:
+      raise KeyboardInterrupt
+    return step(state, data, batch)
 
   whole = training.train(experiment, folder / 'whole')
   with pytest.MonkeyPatch.context() as patch:
-    compiled = tasks.compile_step
-    patch.setattr(tasks, 'compile_step', lambda e: stop_early(compiled(e)))
+    patch.setattr(tasks, 'compile_step', lambda _: stopping)
     with pytest.raises(KeyboardInterrupt):
       training.train(anew, folder / 'parts')
-  parts = training.train(anew, folder / 'parts')
+    patch.setattr(tasks, 'compile_step', lambda _: step)
+    parts = training.train(anew, folder / 'parts')
   assert_bitwise_equal(whole, parts)
   lines = [
     (folder / run / 'metrics.jsonl').read_text() for run in ('whole', 'parts')

@@ -59,9 +59,8 @@ def init_state(
     with an array of the caller, so that it can be donated.
   """
   encoder_key, run_key = jax.random.split(key)
-  params, encoder_state = jax.jit(lambda k: encoder.init(k, info.inputs))(
-    encoder_key
-  )
+  init = jax.jit(encoder.init, static_argnums=1)  # of one encoder traced once
+  params, encoder_state = init(encoder_key, info.inputs)
   params = {'encoder': params, 'method': variables.params}
   state = TrainState(
     step=jnp.int32(0),

@@ -71,7 +71,12 @@ def _mean_average_precision(query, database, relevant):
 
 
 @pytest.mark.parametrize(
-  ('num_bits', 'published'), [(16, 0.479), (32, 0.486), (64, 0.490)]
+  ('num_bits', 'published'),
+  [
+    pytest.param(16, 0.479, marks=pytest.mark.slow),
+    (32, 0.486),
+    pytest.param(64, 0.490, marks=pytest.mark.slow),
+  ],
 )
 def test_cifar10_features(real_data, num_bits, published):
   """1,000 test queries against the 50,000 train images."""
